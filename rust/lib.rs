@@ -1,0 +1,29 @@
+//! WLDetect: language detection from static LLM token embeddings.
+//!
+//! A model is a lookup table of one row per token and one column per language, stored in 8-bit floats. Detecting is:
+//! tokenize the text, gather the tokens' rows, pool them, softmax. Data flows one way through the modules:
+//!
+//! ```text
+//! artifact (files, validated) -> table (rows) --+
+//! tokenizer (text -> ids) ----------------------+-> pooling (ids -> logits) -> detector (text -> language)
+//! fp8 (what a stored byte means) ---------------+
+//! ```
+//!
+//! Nothing here knows Python except the module `python`, which exists only with the feature of that name.
+
+pub mod artifact;
+pub mod detector;
+pub mod error;
+pub mod fp8;
+pub mod pooling;
+#[cfg(feature = "python")]
+mod python;
+pub mod table;
+pub mod tokenizer;
+
+pub use detector::{Detection, Detector};
+pub use error::{Error, Result};
+pub use fp8::Format;
+pub use pooling::Pooling;
+pub use table::{DType, Table};
+pub use tokenizer::Tokenizer;

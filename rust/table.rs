@@ -1,0 +1,186 @@
+//! A lookup table: one row of logits per token, one column per language, borrowed from wherever its bytes are.
+
+use crate::error::{Error, Result};
+use crate::fp8::Format;
+
+/// How a table's values are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DType {
+    /// One byte a value, in the given format.
+    Fp8(Format),
+    /// Four little-endian bytes a value: the table before quantization, to measure what quantization costs.
+    Float32,
+}
+
+impl DType {
+    /// Every dtype, default first.
+    pub const ALL: [Self; 3] = [Self::Fp8(Format::E3M4), Self::Fp8(Format::E4M3FN), Self::Float32];
+
+    /// `e3m4`, `e4m3fn` or `float32`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fp8(format) => format.name(),
+            Self::Float32 => "float32",
+        }
+    }
+
+    /// The dtype called `name`; an error lists the names there are.
+    pub fn from_name(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|dtype| dtype.name() == name).ok_or_else(|| {
+            Error::InvalidArgument(format!("table: expected \"e3m4\", \"e4m3fn\" or \"float32\", found {name:?}"))
+        })
+    }
+
+    /// The id that stands for it in the tensor `dtype` of a table file.
+    pub const fn id(self) -> u8 {
+        match self {
+            Self::Fp8(Format::E3M4) => 26,
+            Self::Fp8(Format::E4M3FN) => 0,
+            Self::Float32 => 1,
+        }
+    }
+
+    /// The dtype of an id, if it is one.
+    pub fn from_id(id: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|dtype| dtype.id() == id)
+    }
+
+    /// Bytes a value.
+    pub const fn size(self) -> usize {
+        match self {
+            Self::Fp8(_) => 1,
+            Self::Float32 => 4,
+        }
+    }
+
+    /// Name of the file that holds a table of this dtype in a model directory.
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            Self::Fp8(Format::E3M4) => "lookup_table_fp8_e3m4.safetensors",
+            Self::Fp8(Format::E4M3FN) => "lookup_table_fp8_e4m3fn.safetensors",
+            Self::Float32 => "lookup_table_float32.safetensors",
+        }
+    }
+}
+
+/// A validated view of a table of `rows` x `columns` values; stored value x scale = logit.
+#[derive(Clone)]
+pub struct Table<'a> {
+    dtype: DType,
+    rows: usize,
+    columns: usize,
+    scale: f32,
+    data: &'a [u8],
+    mask: Option<&'a [u8]>,
+    /// Value of each 8-bit code; unused for float32.
+    values: Box<[f64; 256]>,
+}
+
+impl<'a> Table<'a> {
+    /// A view of row-major `data`, with an optional `mask` of one byte a row: non-zero leaves the row out of pooling.
+    ///
+    /// # Errors
+    /// The sizes disagree, the shape overflows, or the scale is not a positive finite number or takes the format's
+    /// values out of the range of `f32`.
+    pub fn new(
+        dtype: DType,
+        rows: usize,
+        columns: usize,
+        scale: f32,
+        data: &'a [u8],
+        mask: Option<&'a [u8]>,
+    ) -> Result<Self> {
+        let invalid = |text: String| Err(Error::InvalidArgument(text));
+        let expected = rows.checked_mul(columns).and_then(|values| values.checked_mul(dtype.size()));
+        if expected != Some(data.len()) {
+            return invalid(format!(
+                "table: shape {rows} x {columns} of {} disagrees with {} bytes of data",
+                dtype.name(),
+                data.len()
+            ));
+        }
+        if !(scale.is_finite() && scale > 0.0) {
+            return invalid(format!("table: expected a positive finite scale, found {scale}"));
+        }
+        if let Some(mask) = mask
+            && mask.len() != rows
+        {
+            return invalid(format!("mask: expected one byte for each of {rows} rows, found {}", mask.len()));
+        }
+        let values = match dtype {
+            DType::Fp8(format) if !(format.max_finite() * scale).is_finite() => {
+                return invalid(format!("table: expected a scale that keeps logits finite, found {scale:e}"));
+            }
+            DType::Fp8(format) => Box::new(format.decode_table().map(f64::from)),
+            DType::Float32 => Box::new([0.0; 256]),
+        };
+        Ok(Self { dtype, rows, columns, scale, data, mask, values })
+    }
+
+    /// Number of rows: tokens.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns: languages.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// How the values are stored.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Whether the token's row takes part in pooling: it has one, and it is not masked.
+    #[inline]
+    pub fn has_row(&self, id: u32) -> bool {
+        let id = id as usize;
+        id < self.rows && self.mask.is_none_or(|mask| mask[id] == 0)
+    }
+
+    /// Index of the first value whose logit is infinity or NaN as `f32`, if there is one. Reads the whole table.
+    pub fn first_non_finite(&self) -> Option<usize> {
+        match self.dtype {
+            DType::Fp8(format) => {
+                // A whole block is tested without branches first, because nearly every table is clean.
+                let block = 1 << 16;
+                let bad = self
+                    .data
+                    .chunks(block)
+                    .position(|codes| codes.iter().fold(false, |bad, &code| bad | !format.is_finite(code)))?;
+                self.data[bad * block..].iter().position(|&code| !format.is_finite(code)).map(|i| bad * block + i)
+            }
+            DType::Float32 => self.data.chunks_exact(4).position(|bytes| !(read_f32(bytes) * self.scale).is_finite()),
+        }
+    }
+
+    /// What a stored value is multiplied by to give a logit.
+    pub fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    /// Calls `each(column, value)` for every stored value (not yet scaled) of row `id`, in order. The row must exist.
+    #[inline]
+    pub(crate) fn for_each_value(&self, id: u32, mut each: impl FnMut(usize, f64)) {
+        let width = self.columns * self.dtype.size();
+        let row = &self.data[id as usize * width..][..width];
+        match self.dtype {
+            DType::Fp8(_) => {
+                for (column, &code) in row.iter().enumerate() {
+                    each(column, self.values[code as usize]);
+                }
+            }
+            DType::Float32 => {
+                for (column, bytes) in row.chunks_exact(4).enumerate() {
+                    each(column, f64::from(read_f32(bytes)));
+                }
+            }
+        }
+    }
+}
+
+#[inline]
+fn read_f32(bytes: &[u8]) -> f32 {
+    f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
