@@ -1,0 +1,32 @@
+"""WLDetect: language detection from static LLM token embeddings.
+
+>>> from wldetect import WLDetect                           # doctest: +SKIP
+>>> detector = WLDetect.load("artifacts/starter")           # doctest: +SKIP
+>>> detector.predict("Guten Morgen, wie geht es Ihnen?")    # doctest: +SKIP
+('deu_Latn', 0.99...)
+
+Detecting needs nothing but this package. Training and evaluation need the extra ``training``.
+"""
+
+from __future__ import annotations
+
+from wldetect._core import WLDetect, __version__
+from wldetect.errors import (
+    ArtifactError,
+    ConfigError,
+    DataError,
+    EmbeddingError,
+    MissingExtraError,
+    WLDetectError,
+)
+
+__all__ = [
+    "ArtifactError",
+    "ConfigError",
+    "DataError",
+    "EmbeddingError",
+    "MissingExtraError",
+    "WLDetect",
+    "WLDetectError",
+    "__version__",
+]

@@ -1,0 +1,99 @@
+"""The building blocks of the configuration schema: choices, constrained values, and the base of every section."""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import Enum
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from wldetect.config.messages import found, problem
+
+__all__ = [
+    "Count",
+    "Device",
+    "DeviceName",
+    "DropoutRate",
+    "NonNegativeFloat",
+    "Optimizer",
+    "OptimizerName",
+    "Pooling",
+    "PoolingName",
+    "PositiveFloat",
+    "PositiveInt",
+    "Scheduler",
+    "SchedulerName",
+    "Section",
+    "Sha256",
+    "Text",
+    "UnitFloat",
+]
+
+
+class _Choice(str, Enum):
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Pooling(_Choice):
+    """How the scores of a text's tokens become the scores of the text."""
+
+    average = "average"
+    logsumexp = "logsumexp"
+    max = "max"
+
+
+class Scheduler(_Choice):
+    """How the learning rate changes during training."""
+
+    none = "none"
+    cosine = "cosine"
+    cosine_warmup = "cosine_warmup"
+
+
+class Optimizer(_Choice):
+    """The rule that turns gradients into updates."""
+
+    adamw = "adamw"
+    adam = "adam"
+    sgd = "sgd"
+
+
+class Device(_Choice):
+    """Where training runs; ``auto`` takes the first of cuda, mps and cpu that is there."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+def _check_text(text: str) -> str:
+    # Control characters and lone surrogates break one-line messages, tables and files, and are never meant.
+    if not text.strip() or any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text):
+        raise problem(f"expected non-empty text without control characters, found {found(text)}")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_check_text), Field(description="text")]
+Count = Annotated[int, Field(ge=0, description="int >= 0")]
+PositiveInt = Annotated[int, Field(gt=0, description="int > 0")]
+PositiveFloat = Annotated[float, Field(gt=0, description="float > 0")]
+NonNegativeFloat = Annotated[float, Field(ge=0, description="float >= 0")]
+UnitFloat = Annotated[float, Field(ge=0, le=1, description="float from 0 to 1")]
+DropoutRate = Annotated[float, Field(ge=0, lt=1, description="float from 0 up to, not including, 1")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$", description="64 hexadecimal digits")]
+# Strict validation would take only members of an enumeration; a file holds their values.
+PoolingName = Annotated[Pooling, Field(strict=False)]
+SchedulerName = Annotated[Scheduler, Field(strict=False)]
+OptimizerName = Annotated[Optimizer, Field(strict=False)]
+DeviceName = Annotated[Device, Field(strict=False)]
+
+
+class Section(BaseModel):
+    """A mapping of known keys: frozen, strictly typed, unknown keys refused, no infinities and no NaN."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True, protected_namespaces=()
+    )

