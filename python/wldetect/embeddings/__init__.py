@@ -1,0 +1,21 @@
+"""Embedding sources: where the static token embeddings and their tokenizer come from."""
+
+from __future__ import annotations
+
+from wldetect.embeddings.base import ArrayMatrix, EmbeddingMatrix, EmbeddingSource
+from wldetect.embeddings.concat import ConcatMatrix, ConcatSource
+from wldetect.embeddings.gguf import GGUFSource
+from wldetect.embeddings.local import LocalSource
+from wldetect.embeddings.resolve import open_source, open_sources
+
+__all__ = [
+    "ArrayMatrix",
+    "ConcatMatrix",
+    "ConcatSource",
+    "EmbeddingMatrix",
+    "EmbeddingSource",
+    "GGUFSource",
+    "LocalSource",
+    "open_source",
+    "open_sources",
+]
