@@ -1,0 +1,1 @@
+"""Labelled text: reading sources, choosing rows, and the tokenized form that training reads."""
