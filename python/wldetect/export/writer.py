@@ -1,0 +1,129 @@
+"""A model directory, file by file: each is written under a temporary name and renamed when it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wldetect.config import ModelConfig, dump_model_config
+from wldetect.embeddings.base import EmbeddingMatrix
+from wldetect.export.quantize import TableDType, choose_scale, quantize
+from wldetect.export.table import table_chunks
+from wldetect.files import atomic_path
+from wldetect.training.model import LanguageModel
+
+__all__ = ["FORMAT_VERSION", "ModelFiles", "write_model"]
+
+# Must agree with the Rust core's artifact module.
+FORMAT_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """What a model directory is made from.
+
+    Attributes:
+        model: the trained model.
+        matrix: the embeddings [V, D] it was trained on.
+        config: the model configuration, its languages those that were trained.
+        tokenizer_json: text of the tokenizer whose ids number the rows.
+        provenance: where the model comes from: configuration, corpus, versions, seed; plain data for JSON.
+    """
+
+    model: LanguageModel
+    matrix: EmbeddingMatrix
+    config: ModelConfig
+    tokenizer_json: str
+    provenance: Mapping[str, Any]
+
+
+def write_model(files: ModelFiles, directory: Path, dtypes: Sequence[TableDType]) -> list[Path]:
+    """Write the model directory ``directory``; returns the files in the order they were written.
+
+    Tables come last: until the one that is loaded has been renamed, an earlier model there either is whole or no
+    longer agrees with the new tokenizer's fingerprint, so that no mixture of the two loads. Old tables that this
+    model does not write are removed.
+
+    Raises:
+        WLDetectError: the table holds a value that is not finite.
+        OSError: there is no room, or the directory cannot be written.
+    """
+    metadata = _metadata(files)
+    mask = _mask(files.model)
+    largest = max((float(np.abs(chunk).max()) for chunk in table_chunks(files.model, files.matrix)), default=0.0)
+    directory.mkdir(parents=True, exist_ok=True)
+    for dtype in TableDType:
+        (directory / dtype.file_name).unlink(missing_ok=True)
+
+    written = [
+        _write_text(directory / "tokenizer.json", files.tokenizer_json),
+        _write_text(directory / "model_config.yaml", dump_model_config(files.config)),
+        _write_text(directory / "provenance.json", json.dumps(files.provenance, indent=1, ensure_ascii=False) + "\n"),
+        _write_tensors(directory / "projection.safetensors", _projection(files.model), metadata),
+    ]
+    for dtype in dtypes:
+        scale = choose_scale(largest, dtype)
+        table = quantize(table_chunks(files.model, files.matrix), scale, dtype)
+        tensors: dict[str, NDArray[Any]] = {
+            "lookup_table": table,
+            "dtype": np.array([dtype.file_id], dtype=np.uint8),
+            "shape": np.array(table.shape, dtype=np.int64),
+            "scale": np.array([scale], dtype=np.float32),
+        }
+        if mask is not None:
+            tensors["zero_weight_mask"] = mask
+        written.append(_write_tensors(directory / dtype.file_name, tensors, metadata))
+    return written
+
+
+def _metadata(files: ModelFiles) -> dict[str, str]:
+    inference = files.config.inference
+    return {
+        "format_version": FORMAT_VERSION,
+        "languages": json.dumps(files.config.labels),
+        "pooling": inference.pooling.value,
+        "max_sequence_length": str(inference.max_sequence_length),
+        "tokenizer_sha256": hashlib.sha256(files.tokenizer_json.encode()).hexdigest(),
+        "provenance": json.dumps(files.provenance, ensure_ascii=False),
+    }
+
+
+def _mask(model: LanguageModel) -> NDArray[np.uint8] | None:
+    return None if model.token_mask is None else model.token_mask.cpu().numpy().astype(np.uint8)
+
+
+def _projection(model: LanguageModel) -> dict[str, NDArray[Any]]:
+    return {
+        "weight": model.projection.weight.detach().float().cpu().numpy(),
+        "bias": model.projection.bias.detach().float().cpu().numpy(),
+        "token_weights": model.token_weights.detach().float().cpu().numpy(),
+    }
+
+
+def _write_text(path: Path, text: str) -> Path:
+    with atomic_path(path) as temporary:
+        # As bytes: the tokenizer's fingerprint must not depend on the platform's line ends.
+        temporary.write_bytes(text.encode("utf-8"))
+    return path
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> Path:
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    with atomic_path(path) as temporary:
+        try:
+            save_file(
+                {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, temporary, dict(metadata)
+            )
+        except SafetensorError as error:
+            # The library reports a full disk as an error of its own.
+            raise OSError(f"{path}: cannot be written: {error}") from error
+    return path

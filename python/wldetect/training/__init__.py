@@ -1,0 +1,1 @@
+"""The trainer: frozen embeddings, a learned weight per token, a learned projection to languages."""

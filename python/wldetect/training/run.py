@@ -1,0 +1,192 @@
+"""`wldetect train` from configuration to a finished, evaluated model directory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wldetect import _core
+from wldetect.config import ModelConfig, ResolvedConfig
+from wldetect.data.batches import BatchLoader
+from wldetect.data.dataset import TokenizedDataset, prepare_dataset
+from wldetect.embeddings import EmbeddingSource, open_sources
+from wldetect.export.quantize import TableDType
+from wldetect.export.writer import ModelFiles, write_model
+from wldetect.files import default_cache_dir
+from wldetect.training.checkpoint import CheckpointStore
+from wldetect.training.lookup import make_lookup
+from wldetect.training.loop import TrainingResult, choose_device, train
+from wldetect.training.model import LanguageModel
+
+__all__ = ["TrainingRun", "run_training"]
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What a finished `run_training` leaves.
+
+    Attributes:
+        directory: the model directory.
+        result: speed and last loss of the loop.
+        dataset: counts of the texts trained on.
+        seconds: seconds spent in each stage, by name.
+    """
+
+    directory: Path
+    result: TrainingResult
+    dataset: TokenizedDataset
+    seconds: dict[str, float]
+
+
+def run_training(
+    config: ResolvedConfig,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+    cache_dir: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> TrainingRun:
+    """Train the model that ``config`` describes and write its directory.
+
+    Args:
+        config: a training configuration joined with its model configuration.
+        resume: go on from the newest checkpoint in the output directory.
+        progress: show progress bars where somebody is looking.
+        cache_dir: where embeddings and token ids are kept; None for the default.
+        say: called with every line of the report.
+
+    Raises:
+        WLDetectError: something in the configuration, the embeddings or the data is wrong; one line says what.
+        OSError: a file cannot be read or written.
+    """
+    cache_dir = default_cache_dir() if cache_dir is None else cache_dir
+    clock = _Clock()
+    options = config.training.training
+    device = choose_device(options.device)
+
+    source = open_sources(config.model, config.model_path, cache_dir)
+    matrix = source.matrix()
+    tokenizer_json = source.tokenizer_json()
+    tokenizer = _core.Tokenizer(tokenizer_json)
+    say(f"embeddings: {source.describe()} ({clock.lap('embeddings'):.1f} s)")
+
+    dataset = prepare_dataset(config, tokenizer, cache_dir, progress=progress)
+    report = dataset.report
+    say(report.format_table(config.training.dataset.min_samples_per_language))
+    seconds = clock.lap("dataset")
+    say(f"data: {len(dataset):,} texts, {report.tokens:,} tokens, {len(report.labels)} languages ({seconds:.1f} s)")
+
+    model_config = _trained_languages(config.model, report.labels)
+    model = LanguageModel(
+        make_lookup(matrix, device), len(report.labels), config.inference.pooling, options.projection.dropout
+    ).to(device)
+    loader = BatchLoader(dataset, options.batch_size, options.seed)
+    directory = config.artifacts_dir
+    store = CheckpointStore(directory / "checkpoints")
+    identity = _identity(config, source, dataset, tokenizer)
+    result = train(model, loader, options, store, identity, resume=resume, progress=progress)
+    clock.lap("training")
+    say(
+        f"trained: {result.steps:,} steps on {device}, {result.texts_per_second:,.0f} texts/s, loss {result.loss:.4f}, "
+        f"training accuracy {result.accuracy:.2%} ({result.seconds:.1f} s)"
+    )
+
+    files = ModelFiles(
+        model, matrix, model_config, tokenizer_json, _provenance(config, source, dataset, tokenizer, result)
+    )
+    dtypes = [TableDType.FLOAT32] if config.training.output.float32_table else []
+    # The default table comes last: once it is there, everything is.
+    written = write_model(files, directory, [*dtypes, TableDType.E4M3FN, TableDType.E3M4])
+    seconds = clock.lap("export")
+    size = sum(path.stat().st_size for path in written)
+    say(f"wrote: {directory} ({len(written)} files, {size / 1e6:.0f} MB, {seconds:.1f} s)")
+    return TrainingRun(directory, result, dataset, clock.seconds)
+
+
+class _Clock:
+    """Seconds between laps, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> float:
+        now = time.perf_counter()
+        self.seconds[name] = now - self._last
+        self._last = now
+        return self.seconds[name]
+
+
+def _trained_languages(config: ModelConfig, labels: list[str]) -> ModelConfig:
+    """The model configuration with only the languages that had enough texts, without gaps in their indices."""
+    return config.model_copy(update={"languages": {label: index for index, label in enumerate(labels)}})
+
+
+def _identity(
+    config: ResolvedConfig, source: EmbeddingSource, dataset: TokenizedDataset, tokenizer: _core.Tokenizer
+) -> dict[str, str]:
+    """What must be the same for a checkpoint to be resumed: everything that the weights depend on."""
+    options = config.training.training.model_dump(mode="json")
+    for key in ("device", "num_workers", "save_checkpoints", "checkpoint_interval"):
+        del options[key]
+    settings = {
+        "training": options,
+        "dataset": config.training.dataset.model_dump(mode="json"),
+        "labels": dataset.report.labels,
+        "inference": config.inference.model_dump(mode="json"),
+    }
+    text = json.dumps(settings, sort_keys=True)
+    return {
+        "configuration": hashlib.sha256(text.encode()).hexdigest(),
+        "corpus": dataset.report.fingerprint,
+        "embeddings": source.fingerprint(),
+        "tokenizer": tokenizer.sha256,
+    }
+
+
+def _provenance(
+    config: ResolvedConfig,
+    source: EmbeddingSource,
+    dataset: TokenizedDataset,
+    tokenizer: _core.Tokenizer,
+    result: TrainingResult,
+) -> dict[str, Any]:
+    report = dataset.report
+    return {
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "config": config.to_dict(),
+        "config_sha256": config.fingerprint(),
+        "embeddings": {"sha256": source.fingerprint()},
+        "tokenizer": {"sha256": tokenizer.sha256},
+        "corpus": {
+            "sha256": report.fingerprint,
+            "texts": len(dataset),
+            "tokens": report.tokens,
+            "kept": {label: count for label, count in report.kept.items() if count},
+            "dropped": report.dropped,
+        },
+        "training": {"steps": result.steps, "loss": result.loss, "accuracy": result.accuracy},
+        "seed": {"training": config.training.training.seed, "dataset": config.training.dataset.seed},
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "wldetect": _core.__version__, "torch": torch.__version__}
+    for package in ("numpy", "datasets", "tokenizers", "safetensors", "gguf"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            print(f"warning: {package} has no recorded version", file=sys.stderr)
+    return found

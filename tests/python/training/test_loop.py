@@ -1,0 +1,193 @@
+"""The loop: it learns, resumes exactly, accumulates exactly, and loses nothing when it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from wldetect.config import Device, Optimizer, Pooling, ProjectionConfig, Scheduler, TrainingOptions
+from wldetect.data.batches import Batch, BatchLoader
+from wldetect.data.dataset import TokenizedDataset
+from wldetect.errors import ConfigError, DataError, WLDetectError
+from wldetect.training.checkpoint import CheckpointStore
+from wldetect.training.lookup import WholeLookup
+from wldetect.training.loop import TrainingInterruptedError, choose_device, train
+from wldetect.training.model import LanguageModel
+
+from .conftest import MakeDataset
+
+IDENTITY = {"configuration": "a" * 64, "corpus": "b" * 64}
+
+
+def make_model(pooling: Pooling = Pooling.average, dropout: float = 0.0) -> LanguageModel:
+    embeddings = torch.from_numpy(np.random.default_rng(3).normal(size=(50, 16)).astype(np.float32))
+    return LanguageModel(WholeLookup(embeddings), 4, pooling, dropout)
+
+
+def options(**changes: Any) -> TrainingOptions:
+    base = {"batch_size": 16, "learning_rate": 0.05, "num_epochs": 3, "checkpoint_interval": 5, "device": Device.cpu}
+    return TrainingOptions.model_validate({**base, **changes})
+
+
+def run(dataset: TokenizedDataset, store: CheckpointStore, chosen: TrainingOptions, **more: Any) -> LanguageModel:
+    model = make_model(more.pop("pooling", Pooling.average), chosen.projection.dropout)
+    loader = more.pop("loader", BatchLoader(dataset, chosen.batch_size, chosen.seed))
+    train(model, loader, chosen, store, more.pop("identity", IDENTITY), progress=False, **more)
+    return model
+
+
+def weights(model: LanguageModel) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in model.parameters()]
+
+
+@pytest.mark.parametrize("pooling", list(Pooling))
+@pytest.mark.parametrize("optimizer", list(Optimizer))
+def test_it_learns(tmp_path: Path, make_dataset: MakeDataset, pooling: Pooling, optimizer: Optimizer) -> None:
+    dataset = make_dataset(n_texts=800)
+    chosen = options(optimizer=optimizer, num_epochs=8, gradient_clip=5.0, learning_rate=0.1)
+    model = make_model(pooling)
+    result = train(model, BatchLoader(dataset, 16, 1), chosen, CheckpointStore(tmp_path), IDENTITY, progress=False)
+    assert result.accuracy > 0.7
+    assert result.loss < 0.9 < np.log(4)
+    assert result.steps == 8 * 50
+    assert result.texts == 8 * 800
+
+
+class _Stop(BatchLoader):
+    """Presses Ctrl-C while the batch with a given number is being made."""
+
+    def __init__(self, dataset: TokenizedDataset, at: int, *, seed: int) -> None:
+        super().__init__(dataset, 16, seed)
+        self._left = at
+
+    def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
+        for batch in super().epoch(number, first):
+            self._left -= 1
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield batch
+
+
+@pytest.mark.parametrize("scheduler", list(Scheduler))
+@pytest.mark.parametrize("accumulate", [1, 3])
+@pytest.mark.parametrize("at", [1, 7, 13, 20])
+def test_resuming_gives_the_weights_of_an_uninterrupted_run(
+    tmp_path: Path, make_dataset: MakeDataset, scheduler: Scheduler, accumulate: int, at: int
+) -> None:
+    dataset = make_dataset()
+    chosen = options(
+        scheduler=scheduler,
+        gradient_accumulation_steps=accumulate,
+        projection=ProjectionConfig(dropout=0.2),
+        weight_decay=0.01,
+    )
+    whole = run(dataset, CheckpointStore(tmp_path / "whole"), chosen)
+    store = CheckpointStore(tmp_path / "stopped")
+    with pytest.raises(TrainingInterruptedError, match=r"interrupted after step \d+ of \d+; saved .*--resume"):
+        run(dataset, store, chosen, loader=_Stop(dataset, at, seed=chosen.seed))
+    resumed = run(dataset, store, chosen, resume=True)
+    for expected, found in zip(weights(whole), weights(resumed), strict=True):
+        assert torch.equal(expected, found)
+
+
+def test_interrupting_saves_even_without_checkpoints(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    chosen = options(save_checkpoints=False)
+    store = CheckpointStore(tmp_path)
+    with pytest.raises(TrainingInterruptedError):
+        run(dataset, store, chosen, loader=_Stop(dataset, 4, seed=1))
+    assert len(store.paths()) == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_accumulating_equals_one_large_batch(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    dataset = make_dataset(n_texts=192)
+    large = run(dataset, CheckpointStore(tmp_path / "a"), options(batch_size=48, optimizer="sgd"))
+    small = run(
+        dataset, CheckpointStore(tmp_path / "b"), options(batch_size=16, gradient_accumulation_steps=3, optimizer="sgd")
+    )
+    for expected, found in zip(weights(large), weights(small), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_resuming_without_a_checkpoint_starts_anew(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    first = run(dataset, CheckpointStore(tmp_path / "a"), options())
+    second = run(dataset, CheckpointStore(tmp_path / "b"), options(), resume=True)
+    for expected, found in zip(weights(first), weights(second), strict=True):
+        assert torch.equal(expected, found)
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    store = CheckpointStore(tmp_path)
+    first = run(dataset, store, options())
+    second = run(dataset, store, options(), resume=True)
+    for expected, found in zip(weights(first), weights(second), strict=True):
+        assert torch.equal(expected, found)
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    store = CheckpointStore(tmp_path)
+    run(dataset, store, options())
+    with pytest.raises(WLDetectError, match=r"step_\d+\.pt: cannot resume: corpus differs: expected c+, found b+"):
+        run(dataset, store, options(), resume=True, identity={**IDENTITY, "corpus": "c" * 64})
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    store = CheckpointStore(tmp_path)
+    run(dataset, store, options())
+    path = store.paths()[-1]
+    whole = path.read_bytes()
+    for content in (b"", b"nonsense", whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=rf"{path.name}: not a whole checkpoint") as caught:
+            run(dataset, store, options(), resume=True)
+        assert "\n" not in str(caught.value)
+
+
+def test_only_the_newest_checkpoints_are_kept(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    run(make_dataset(), CheckpointStore(tmp_path, keep=2), options())
+    # 13 batches an epoch: steps 35 and 39 of 39.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step_00000035.pt", "step_00000039.pt"]
+
+
+def test_a_full_disk_does_not_end_the_run(
+    tmp_path: Path, make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
+
+    dataset = make_dataset()
+    whole = run(dataset, CheckpointStore(tmp_path / "a"), options())
+    monkeypatch.setattr(torch, "save", full)
+    other = run(dataset, CheckpointStore(tmp_path / "b"), options())
+    for expected, found in zip(weights(whole), weights(other), strict=True):
+        assert torch.equal(expected, found)
+    assert list((tmp_path / "b").iterdir()) == []
+    assert capsys.readouterr().err.count("warning: no checkpoint written, training goes on") == 1
+
+
+def test_a_loss_that_is_not_finite_is_an_error(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    with pytest.raises(WLDetectError, match=r"the loss is (nan|inf) after step \d+; a smaller training.learning_rate"):
+        run(make_dataset(), CheckpointStore(tmp_path), options(optimizer="sgd", learning_rate=1e30, scheduler="none"))
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device(Device.cpu).type == choose_device(Device.auto).type == "cpu"
+    expected = "training.device: expected one of auto, cpu, found 'cuda', which is not here"
+    with pytest.raises(ConfigError, match=expected):
+        choose_device(Device.cuda)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device(Device.auto).type == "cuda"
