@@ -1,0 +1,38 @@
+"""Evaluation: labelled texts, scores of a finished model on them, and reports of the scores."""
+
+from __future__ import annotations
+
+from wldetect.evaluation.flores import LabelledTexts, load_flores
+from wldetect.evaluation.metrics import (
+    NO_ANSWER,
+    ClassScores,
+    ConfusedPair,
+    Scores,
+    class_scores,
+    confused_pairs,
+    confusion_matrix,
+    mean_confidences,
+    overall_scores,
+)
+from wldetect.evaluation.report import format_table, results_file_name, write_heat_map, write_json
+from wldetect.evaluation.run import EvaluationResult, evaluate
+
+__all__ = [
+    "NO_ANSWER",
+    "ClassScores",
+    "ConfusedPair",
+    "EvaluationResult",
+    "LabelledTexts",
+    "Scores",
+    "class_scores",
+    "confused_pairs",
+    "confusion_matrix",
+    "evaluate",
+    "format_table",
+    "load_flores",
+    "mean_confidences",
+    "overall_scores",
+    "results_file_name",
+    "write_heat_map",
+    "write_json",
+]

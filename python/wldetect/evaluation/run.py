@@ -1,0 +1,182 @@
+"""Scoring a model directory on labelled texts, through the detector that users run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wldetect import WLDetect, __version__
+from wldetect.errors import DataError
+from wldetect.evaluation.flores import LabelledTexts
+from wldetect.evaluation.metrics import (
+    NO_ANSWER,
+    ClassScores,
+    ConfusedPair,
+    Scores,
+    class_scores,
+    confused_pairs,
+    confusion_matrix,
+    mean_confidences,
+    overall_scores,
+)
+
+__all__ = ["EvaluationResult", "evaluate"]
+
+# Large enough that starting the threads costs nothing, small enough that the progress bar moves.
+_CHUNK = 8192
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationResult:
+    """Everything an evaluation found out, and what it was an evaluation of.
+
+    Attributes:
+        scores: over all scored texts.
+        classes: scores of each language of the model, in the order of ``languages``.
+        pairs: pairs of languages that were confused, the most frequent first.
+        languages: language codes of the model, by index.
+        confusion: int64 [L, L + 1]: true language, predicted language; the last column is "no answer".
+        labels_not_in_model: labels of texts that were not scored, with the number of their texts.
+        labels_without_texts: languages of the model that no text has.
+        model: name of the model directory.
+        table: dtype of the table: ``e3m4``, ``e4m3fn`` or ``float32``.
+        pooling: how the model pools tokens.
+        data: name of the data.
+        split: the part of the data, if it has parts.
+        date: when the evaluation began, UTC, in ISO 8601.
+        version: of this package.
+        threads: threads that were asked for; None: one a core.
+        seconds: wall clock spent in the detector.
+        n_bytes: UTF-8 bytes of the scored texts.
+    """
+
+    scores: Scores
+    classes: list[ClassScores]
+    pairs: list[ConfusedPair]
+    languages: list[str]
+    confusion: NDArray[np.int64]
+    labels_not_in_model: dict[str, int]
+    labels_without_texts: list[str]
+    model: str
+    table: str
+    pooling: str
+    data: str
+    split: str | None
+    date: str
+    version: str
+    threads: int | None
+    seconds: float
+    n_bytes: int
+
+    @property
+    def texts_per_second(self) -> float:
+        """Scored texts a second."""
+        return self.scores.n / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def bytes_per_second(self) -> float:
+        """UTF-8 bytes of scored texts a second."""
+        return self.n_bytes / self.seconds if self.seconds > 0 else 0.0
+
+
+def evaluate(
+    model_path: str | os.PathLike[str],
+    texts: LabelledTexts,
+    table: str = "e3m4",
+    threads: int | None = None,
+    progress: bool = True,
+) -> EvaluationResult:
+    """Score the model directory ``model_path`` on labelled texts.
+
+    Texts whose label is not a language of the model are not scored, but counted.
+
+    Args:
+        model_path: the model directory.
+        texts: what to score it on.
+        table: dtype of the table to use: ``e3m4``, ``e4m3fn`` or ``float32``.
+        threads: threads to use; None: one a core.
+        progress: whether to show a progress bar; it is never shown where standard error is not a terminal.
+
+    Raises:
+        DataError: no text has a language of the model.
+        FileNotFoundError: the model directory lacks a file.
+        ArtifactError: a file of it is malformed.
+        ValueError: ``table`` is none of the three, or ``threads`` is 0.
+    """
+    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    # The detector checks the name, and lists the valid ones.
+    detector = WLDetect.load(model_path, table=cast(Literal["e3m4", "e4m3fn", "float32"], table))
+    languages = detector.languages
+    index = {language: i for i, language in enumerate(languages)}
+    unknown = Counter(label for label in texts.labels if label not in index)
+    scored = [text for text, label in zip(texts.texts, texts.labels, strict=True) if label in index]
+    if not scored:
+        raise DataError(f"{texts.name}: {_nothing_to_score(unknown, languages)}")
+    true = np.array([index[label] for label in texts.labels if label in index], dtype=np.int64)
+
+    answers, seconds = _predict(detector, scored, threads, progress)
+    predicted = np.array([NO_ANSWER if answer is None else index[answer[0]] for answer in answers], dtype=np.int64)
+    probabilities = np.array([0.0 if answer is None else answer[1] for answer in answers], dtype=np.float64)
+    confusion = confusion_matrix(true, predicted, len(languages))
+    classes = class_scores(confusion, languages)
+    return EvaluationResult(
+        scores=overall_scores(confusion, mean_confidences(true, predicted, probabilities)),
+        classes=classes,
+        pairs=confused_pairs(confusion, languages),
+        languages=languages,
+        confusion=confusion,
+        labels_not_in_model=dict(sorted(unknown.items())),
+        labels_without_texts=sorted(one.label for one in classes if one.support == 0),
+        # The path may be ".", which has no name.
+        model=Path(model_path).resolve().name,
+        table=table,
+        pooling=detector.pooling,
+        data=texts.name,
+        split=texts.split,
+        date=date,
+        version=__version__,
+        threads=threads,
+        seconds=seconds,
+        # A lone surrogate, which UTF-8 does not have, is three bytes as the replacement character is.
+        n_bytes=sum(len(text.encode("utf-8", "surrogatepass")) for text in scored),
+    )
+
+
+def _predict(
+    detector: WLDetect, texts: Sequence[str], threads: int | None, progress: bool
+) -> tuple[list[tuple[str, float] | None], float]:
+    """Detect the language of each text; returns the answers and the seconds spent in the detector."""
+    from tqdm import tqdm
+
+    answers: list[tuple[str, float] | None] = []
+    seconds = 0.0
+    # `disable=None` hides the bar where standard error is not a terminal.
+    with tqdm(total=len(texts), desc="evaluate", unit=" texts", disable=None if progress else True) as bar:
+        for start in range(0, len(texts), _CHUNK):
+            chunk = texts[start : start + _CHUNK]
+            began = time.perf_counter()
+            answers += detector.predict(chunk, threads=threads)
+            seconds += time.perf_counter() - began
+            bar.update(len(chunk))
+    return answers, seconds
+
+
+def _nothing_to_score(unknown: Counter[str], languages: Sequence[str]) -> str:
+    expected = f"expected texts of the model's {len(languages)} languages ({_some(languages)})"
+    if not unknown:
+        return f"{expected}, found no texts"
+    return f"{expected}, found only labels that it does not know ({_some(sorted(unknown))})"
+
+
+def _some(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:_MOST_NAMED]) + (", ..." if len(labels) > _MOST_NAMED else "")

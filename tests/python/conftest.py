@@ -1,0 +1,87 @@
+"""Fixtures that tests of several parts share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from wldetect import _core
+
+# File name, dtype id and FP8 format of each dtype.
+_TABLES: dict[str, tuple[str, int, Literal["e3m4", "e4m3fn"] | None]] = {
+    "e3m4": ("lookup_table_fp8_e3m4.safetensors", 26, "e3m4"),
+    "e4m3fn": ("lookup_table_fp8_e4m3fn.safetensors", 0, "e4m3fn"),
+    "float32": ("lookup_table_float32.safetensors", 1, None),
+}
+
+
+@pytest.fixture
+def make_model_dir(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a small model directory and returns its path; its arguments are those of ``_write``.
+
+    ``make_model_dir(["a", "b"], {"ja": [4.0, 0.0], "no": [0.0, 4.0]})`` answers "a" to "ja" and None to "perhaps".
+    """
+
+    def make(labels: Sequence[str], words: Mapping[str, Sequence[float]], **options: object) -> Path:
+        name = options.pop("name", "model")
+        directory = tmp_path / str(name)
+        _write(directory, labels, words, **options)  # type: ignore[arg-type]
+        return directory
+
+    return make
+
+
+def _write(
+    directory: Path,
+    labels: Sequence[str],
+    words: Mapping[str, Sequence[float]],
+    *,
+    dtype: str = "e3m4",
+    pooling: str = "average",
+    max_sequence_length: int = 512,
+    scale: float = 1.0,
+    mask: Sequence[str] = (),
+) -> None:
+    """Write a model whose tokens are whole words, split at white space and punctuation.
+
+    ``words`` gives each word one logit a label; stored is logit / ``scale``, rounded to ``dtype``. Words in ``mask``
+    are left out of pooling, and any other word has no row at all. A directory that exists gets a table of another
+    dtype beside those it has.
+    """
+    from safetensors.numpy import save_file
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    directory.mkdir(parents=True, exist_ok=True)
+    # The unknown token comes after the last row, so that unknown words add nothing.
+    vocabulary = {word: row for row, word in enumerate([*words, "[UNK]"])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    definition = tokenizer.to_str().encode()
+    (directory / "tokenizer.json").write_bytes(definition)
+
+    file_name, dtype_id, fp8 = _TABLES[dtype]
+    logits = np.array(list(words.values()), dtype=np.float32).reshape(len(words), len(labels)) / np.float32(scale)
+    table = logits if fp8 is None else _core.fp8_encode(logits, fp8)
+    tensors: dict[str, NDArray[np.generic]] = {
+        "lookup_table": table,
+        "dtype": np.array([dtype_id], dtype=np.uint8),
+        "shape": np.array(table.shape, dtype=np.int64),
+        "scale": np.array([scale], dtype=np.float32),
+    }
+    if mask:
+        tensors["zero_weight_mask"] = np.array([word in mask for word in words], dtype=np.uint8)
+    metadata = {
+        "format_version": "1",
+        "languages": json.dumps(list(labels)),
+        "pooling": pooling,
+        "max_sequence_length": str(max_sequence_length),
+        "tokenizer_sha256": hashlib.sha256(definition).hexdigest(),
+    }
+    save_file(tensors, directory / file_name, metadata=metadata)
