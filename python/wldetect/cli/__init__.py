@@ -1,0 +1,63 @@
+"""The `wldetect` command. Each subcommand is a module that adds its options and runs; this one maps errors."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from wldetect import __version__
+from wldetect.cli import detect, evaluate, train
+from wldetect.errors import WLDetectError
+
+__all__ = ["main"]
+
+# What a shell reports for a program that Ctrl-C ended.
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status.
+
+    0: done. 2: the input is at fault, and one line on stderr says what. 130: Ctrl-C.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except BrokenPipeError:
+        # The reader (head, say) has had enough. What is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (WLDetectError, OSError) as error:
+        print(f"wldetect: error: {_one_line(error)}", file=sys.stderr)
+        return _INTERRUPTED if getattr(error, "interrupted", False) else 2
+    except KeyboardInterrupt:
+        print("wldetect: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wldetect",
+        description="Detect the language of text, and train the models that do.",
+        epilog="`wldetect COMMAND --help` explains a command, with examples.",
+    )
+    parser.add_argument("--version", action="version", version=f"wldetect {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in (detect, train, evaluate):
+        command = commands.add_parser(
+            module.NAME,
+            help=module.HELP,
+            description=module.DESCRIPTION,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split("\n"))
