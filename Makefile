@@ -1,0 +1,68 @@
+# Everything happens in a virtual environment inside the checkout; Python 3.10 or newer and Rust are all it needs.
+# PYTHON chooses the interpreter; pip's own variables (PIP_FIND_LINKS, PIP_CONSTRAINT, ...) are respected.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+CARGO_FEATURES := --features python
+SOURCES := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help train test test-quick lint format bench measure clean
+
+help: ## Show what can be made
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+train: $(VENV)/.training ## Install, train the starter model, evaluate it, and detect with it
+	$(BIN)/wldetect train
+	$(BIN)/wldetect eval --model-path artifacts/starter
+	$(BIN)/wldetect detect --model-path artifacts/starter --format jsonl \
+	  --text "Where did you put the keys to the shed?" \
+	  --text "Hvor har du lagt nøklene til boden?" \
+	  --text "Kam jsi dal klíče od kůlny?" \
+	  --text "物置の鍵をどこに置いたの?" \
+	  --text "आपने शेड की चाबियाँ कहाँ रखीं?" \
+	  --text ""
+
+test: $(VENV)/.training ## Install, then run every Rust and Python test, and each benchmark once
+	cargo test --locked
+	cargo bench --locked -- --test
+	$(BIN)/python -m pytest
+
+test-quick: $(VENV)/.training ## Leave out the tests that need the real embeddings or corpora
+	cargo test --locked
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(VENV)/.training ## Formatting, clippy, ruff, types, and the stub against the built module
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets $(CARGO_FEATURES) -- -D warnings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest wldetect._core --mypy-config-file pyproject.toml
+
+format: $(VENV)/.tools ## Format the sources
+	cargo fmt
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: ## Run the criterion benchmarks
+	cargo bench --locked
+
+measure: $(VENV)/.training ## Print the numbers of the README (DATA=corpora FLORES=dev.parquet)
+	$(BIN)/python scripts/measure_training.py --data "$(DATA)" --flores "$(FLORES)"
+
+clean: ## Remove everything that was built, but no trained model
+	rm -rf $(VENV) target .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.tools:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip 'maturin>=1.9,<2'
+	touch $@
+
+# `maturin develop` builds the release extension and installs the package in place with its extras.
+$(VENV)/.training: $(VENV)/.tools $(SOURCES)
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --locked --extras training,starter,dev
+	touch $@
