@@ -54,8 +54,8 @@ class LanguageModel(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Logits float32 [B, L] of the texts of ``batch``."""
         embeddings, rows = self.lookup.rows(batch.ids)
-        # An embedding lookup, because its gradient is summed in a fixed order.
-        weights = F.embedding(batch.ids, self.token_weights).squeeze(1)
+        # Not indexing with brackets: this gradient is summed in a fixed order, so that runs repeat exactly.
+        weights = self.token_weights.view(-1).index_select(0, batch.ids)
         keep = None if self.token_mask is None else ~self.token_mask[batch.ids]
         match self.pooling:
             case Pooling.average:

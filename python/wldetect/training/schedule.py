@@ -18,13 +18,14 @@ __all__ = ["make_optimizer", "make_scheduler"]
 def make_optimizer(parameters: Iterable[nn.Parameter], options: TrainingOptions) -> TorchOptimizer:
     """The optimizer that ``options`` names."""
     rate, decay = options.learning_rate, options.weight_decay
+    # Fused: one pass over the token weights instead of a dozen.
     match options.optimizer:
         case Optimizer.adamw:
-            return AdamW(parameters, lr=rate, weight_decay=decay)
+            return AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
         case Optimizer.adam:
-            return Adam(parameters, lr=rate, weight_decay=decay)
+            return Adam(parameters, lr=rate, weight_decay=decay, fused=True)
         case Optimizer.sgd:
-            return SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9)
+            return SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9, fused=True)
 
 
 def make_scheduler(optimizer: TorchOptimizer, options: TrainingOptions, total_steps: int) -> LambdaLR:

@@ -1,0 +1,181 @@
+"""Quantization and the model directory: what is written is what was trained, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import load_file
+
+from wldetect import ArtifactError, WLDetect, WLDetectError, _core
+from wldetect.config import ModelConfig, Pooling, load_model_config
+from wldetect.embeddings.base import ArrayMatrix
+from wldetect.export import writer
+from wldetect.export.quantize import TableDType, choose_scale, quantize
+from wldetect.export.writer import ModelFiles, write_model
+from wldetect.training.lookup import WholeLookup
+from wldetect.training.model import LanguageModel
+
+N_TOKENS, HIDDEN = 40, 6
+LABELS = ("aaa_Latn", "bbb_Cyrl", "ccc_Grek")
+TOKENIZER = json.dumps(
+    {
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": None,
+        "decoder": None,
+        "model": {"type": "WordLevel", "vocab": {f"w{i}": i for i in range(N_TOKENS)}, "unk_token": "w0"},
+    }
+)
+
+
+def make_files(seed: int = 0, mask: bool = False, pooling: Pooling = Pooling.average) -> ModelFiles:
+    rng = np.random.default_rng(seed)
+    matrix = ArrayMatrix(rng.normal(size=(N_TOKENS, HIDDEN)).astype(np.float32))
+    token_mask = torch.from_numpy(np.arange(N_TOKENS) % 7 == 3) if mask else None
+    embeddings = matrix.contiguous()
+    assert embeddings is not None
+    model = LanguageModel(WholeLookup(torch.from_numpy(embeddings.copy())), 3, pooling, token_mask=token_mask)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.from_numpy(rng.normal(size=tuple(parameter.shape)).astype(np.float32)))
+    config = ModelConfig.model_validate(
+        {
+            "model": {"name": "tiny", "type": "test", "hidden_dim": HIDDEN},
+            "languages": {label: index for index, label in enumerate(LABELS)},
+            "inference": {"pooling": pooling.value, "max_sequence_length": 16},
+        }
+    )
+    return ModelFiles(model, matrix, config, TOKENIZER, {"seed": seed, "note": "größe"})
+
+
+def table_of(files: ModelFiles) -> np.ndarray:
+    embeddings = files.matrix.rows(slice(None)).astype(np.float64)
+    weight = files.model.token_weights.detach().numpy().astype(np.float64)
+    projection = files.model.projection
+    return (embeddings * weight) @ projection.weight.detach().numpy().T + projection.bias.detach().numpy()
+
+
+ALL = [TableDType.FLOAT32, TableDType.E4M3FN, TableDType.E3M4]
+
+
+@given(st.floats(1e-30, 1e30))
+def test_the_largest_value_uses_nine_tenths_of_the_range(largest: float) -> None:
+    for dtype, name in ((TableDType.E3M4, "e3m4"), (TableDType.E4M3FN, "e4m3fn")):
+        scale = choose_scale(largest, dtype)
+        codes = quantize([np.array([[largest, -largest]], dtype=np.float32)], scale, dtype)
+        stored = _core.fp8_decode(codes.astype(np.uint8), name)[0]  # type: ignore[arg-type]
+        assert 0.85 * dtype.max_finite < stored[0] < 0.95 * dtype.max_finite
+        assert stored[1] == -stored[0]
+        assert abs(float(stored[0]) * scale / largest - 1) < 1 / 16
+
+
+def test_scales_without_anything_to_scale() -> None:
+    assert choose_scale(0.0, TableDType.E3M4) == 1.0
+    assert choose_scale(1e9, TableDType.FLOAT32) == 1.0
+
+
+@pytest.mark.parametrize("mask", [False, True])
+@pytest.mark.parametrize("pooling", list(Pooling))
+def test_a_directory_holds_what_was_trained(tmp_path: Path, mask: bool, pooling: Pooling) -> None:
+    files = make_files(mask=mask, pooling=pooling)
+    written = write_model(files, tmp_path, ALL)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written)
+    assert written[-1].name == "lookup_table_fp8_e3m4.safetensors"
+    expected = table_of(files)
+    steps = {TableDType.FLOAT32: 1e-5, TableDType.E4M3FN: 1 / 16, TableDType.E3M4: 1 / 32}
+    for dtype, step in steps.items():
+        tensors = load_file(tmp_path / dtype.file_name)
+        assert tensors["dtype"].tolist() == [dtype.file_id]
+        assert tensors["shape"].tolist() == [N_TOKENS, 3]
+        assert ("zero_weight_mask" in tensors) == mask
+        stored = tensors["lookup_table"]
+        values = stored if dtype is TableDType.FLOAT32 else _core.fp8_decode(stored, dtype.value)  # type: ignore[arg-type]
+        logits = values * tensors["scale"][0]
+        # Half a step of the mantissa, or half the smallest subnormal.
+        np.testing.assert_allclose(logits, expected, rtol=step, atol=float(tensors["scale"][0]) * 2**-7 + 1e-5)
+
+    projection = load_file(tmp_path / "projection.safetensors")
+    assert {name: tensor.shape for name, tensor in projection.items()} == {
+        "weight": (3, HIDDEN),
+        "bias": (3,),
+        "token_weights": (N_TOKENS, 1),
+    }
+    np.testing.assert_array_equal(projection["weight"], files.model.projection.weight.detach().numpy())
+    assert load_model_config(tmp_path / "model_config.yaml") == files.config
+    with safetensors.safe_open(tmp_path / "lookup_table_fp8_e3m4.safetensors", "np") as file:
+        metadata = file.metadata()
+    assert json.loads(metadata["provenance"]) == files.provenance
+    assert metadata["tokenizer_sha256"] == hashlib.sha256(TOKENIZER.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("dtype", list(TableDType))
+def test_the_detector_answers_like_the_model(tmp_path: Path, dtype: TableDType) -> None:
+    files = make_files(mask=True)
+    write_model(files, tmp_path, ALL)
+    detector = WLDetect.load(tmp_path, table=dtype.value)  # type: ignore[arg-type]
+    assert tuple(detector.languages) == LABELS
+    table = table_of(files)
+    for ids in ([1], [1, 2, 4], [5, 3, 10, 10], list(range(16))):
+        kept = [token for token in ids if token % 7 != 3]
+        logits = table[kept].mean(axis=0)
+        expected = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+        found = detector.probabilities(" ".join(f"w{token}" for token in ids))
+        np.testing.assert_allclose(found, expected, atol=1e-5 if dtype is TableDType.FLOAT32 else 0.1)
+    assert detector.predict("w3 w10") is None
+
+
+def test_a_table_with_infinity_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    files = make_files()
+    with torch.no_grad():
+        files.model.token_weights[11] = float("inf")
+    with pytest.raises(WLDetectError, match=r"lookup table: expected finite logits, found (inf|-inf|nan) for token 11"):
+        write_model(files, tmp_path / "model", ALL)
+    assert not (tmp_path / "model").exists()
+
+
+def test_an_interrupted_write_leaves_nothing_that_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_model(make_files(seed=1), tmp_path, ALL)
+    WLDetect.load(tmp_path)
+    original = writer._write_tensors
+    for survivors in range(4):
+        calls = iter(range(10))
+
+        def interrupted(path: Path, *rest: object, calls=calls, survivors=survivors) -> Path:  # type: ignore[no-untyped-def]
+            if next(calls) == survivors:
+                raise KeyboardInterrupt
+            return original(path, *rest)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(writer, "_write_tensors", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            write_model(make_files(seed=2), tmp_path, ALL)
+        monkeypatch.undo()
+        with pytest.raises((FileNotFoundError, ArtifactError)):
+            WLDetect.load(tmp_path)
+        assert not [path for path in tmp_path.iterdir() if path.name.endswith(".tmp")]
+    write_model(make_files(seed=2), tmp_path, ALL)
+    WLDetect.load(tmp_path)
+
+
+def test_a_full_disk_is_an_oserror_that_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise safetensors.SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", full)
+    with pytest.raises(OSError, match=r"projection.safetensors: cannot be written: .*No space left"):
+        write_model(make_files(), tmp_path, ALL)
+
+
+def test_tables_that_a_new_model_lacks_are_removed(tmp_path: Path) -> None:
+    write_model(make_files(seed=1), tmp_path, ALL)
+    write_model(make_files(seed=2), tmp_path, [TableDType.E3M4])
+    assert {path.name for path in tmp_path.glob("lookup_table*")} == {"lookup_table_fp8_e3m4.safetensors"}
