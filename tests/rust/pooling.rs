@@ -111,7 +111,9 @@ proptest! {
     ) {
         let mut shuffled = case.clone();
         shuffled.ids.sort_by_key(|&id| (u64::from(id) ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let bits = |case: &Case| case.pooled(Pooling::Average).map(|v| v.into_iter().map(f32::to_bits).collect::<Vec<_>>());
+        let bits = |case: &Case| {
+            case.pooled(Pooling::Average).map(|logits| logits.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+        };
         prop_assert_eq!(bits(&case), bits(&shuffled));
         shuffled.ids.reverse();
         prop_assert_eq!(bits(&case), bits(&shuffled));
