@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import final
 
+__all__ = ["Tokenizer", "WLDetect", "__version__", "fp8_decode", "fp8_encode", "pool", "softmax"]
+
 __version__: str
 
 _Format = Literal["e3m4", "e4m3fn"]

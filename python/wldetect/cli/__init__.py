@@ -24,7 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        # Here, where a reader that has gone is still expected.
+        sys.stdout.flush()
+        return status
     except BrokenPipeError:
         # The reader (head, say) has had enough. What is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -58,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _one_line(error: BaseException) -> str:
+    text = str(error)
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split("\n"))
+        text = f"{error.filename}: {error.strerror}"
+    return " ".join(text.splitlines())

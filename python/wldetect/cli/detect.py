@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wldetect import WLDetect
+from wldetect.cli.options import thread_count
 from wldetect.errors import DataError
 
 NAME = "detect"
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="e3m4",
         help="which of the model's tables to use (default: %(default)s)",
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="threads (default: one for each core)")
+    parser.add_argument("--threads", type=thread_count, metavar="N", help="threads (default: one for each core)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -98,5 +99,7 @@ def _lines(file: BinaryIO, name: str) -> Iterator[str]:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             byte = line[error.start]
-            raise DataError(f"{name}: expected UTF-8, found byte 0x{byte:02x} in line {number}") from None
+            raise DataError(
+                f"{name}: line {number}: expected UTF-8, found byte 0x{byte:02x} ({error.reason})"
+            ) from None
         yield text.rstrip("\r\n")

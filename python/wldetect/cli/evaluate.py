@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wldetect.cli.extras import require_extras
-from wldetect.errors import ConfigError
+from wldetect.cli.options import thread_count
+from wldetect.errors import ArtifactError, ConfigError, DataError
 
 if TYPE_CHECKING:
     from wldetect.evaluation import EvaluationResult, LabelledTexts
+
+_PROVENANCE = "provenance.json"
 
 NAME = "eval"
 HELP = "score a model on labelled texts"
@@ -33,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="FLORES+ parquet file, directory, other table with a text and a language column, or hub id",
     )
     parser.add_argument("--split", metavar="NAME", help="the part of the data to use (default: dev)")
-    parser.add_argument("--text-column", metavar="NAME", default="text", help="(default: %(default)s)")
+    parser.add_argument("--text-column", metavar="NAME", help="(default: text)")
     parser.add_argument(
-        "--language-column", metavar="NAME", help="(default: iso_639_3 and iso_15924 joined, or language)"
+        "--language-column", metavar="NAME", help="(default: language, or else iso_639_3 and iso_15924 joined)"
     )
     parser.add_argument(
         "--table",
@@ -44,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which of the model's tables to score (default: %(default)s)",
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: the model directory)")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads (default: one for each core)")
+    parser.add_argument("--threads", type=thread_count, metavar="N", help="threads (default: one for each core)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -52,25 +55,39 @@ def run(options: argparse.Namespace) -> int:
     require_extras("wldetect eval", ["training"])
     from wldetect.evaluation import load_flores
 
-    data, split = options.data, options.split
-    if data is None:
-        data, trained_split = _data_of_training(options.model_path)
-        split = split or trained_split
-    split = split or "dev"
-    texts = load_flores(data, split, options.text_column, options.language_column)
+    # What the options do not say is as it was in training, if the data is.
+    trained = _evaluation_of_training(options.model_path) if options.data is None else {}
+    data = trained.get("data", options.data)
+    split = options.split or trained.get("split") or "dev"
+    text_column = options.text_column or trained.get("text_column") or "text"
+    try:
+        texts = load_flores(data, split, text_column, options.language_column or trained.get("language_column"))
+    except FileNotFoundError as error:
+        if options.data is not None:
+            raise
+        # The path may be relative to a configuration that is not at hand.
+        record = options.model_path / _PROVENANCE
+        raise DataError(f"{record}: evaluation data {data!r} is not there; give it with --data") from error
     evaluate_and_report(options.model_path, texts, split, options.table, options.output, options.threads)
     return 0
 
 
-def _data_of_training(model_path: Path) -> tuple[str, str]:
-    """What the model's own training was evaluated on, from its provenance."""
+def _evaluation_of_training(model_path: Path) -> dict[str, str | None]:
+    """What the model was evaluated on when it was trained, from its provenance."""
     import json
 
-    path = model_path / "provenance.json"
-    evaluation = json.loads(path.read_text(encoding="utf-8"))["config"]["training"]["evaluation"]
-    if evaluation["data"] is None:
+    path = model_path / _PROVENANCE
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        evaluation: dict[str, str | None] = record["config"]["training"]["evaluation"]
+        named = evaluation["data"] is not None
+    except (ValueError, LookupError, TypeError):
+        raise ArtifactError(
+            f"{path}: expected the record of a training run, found something else; give the data with --data"
+        ) from None
+    if not named:
         raise ConfigError(f"{path}: the training configuration names no evaluation data; give it with --data")
-    return evaluation["data"], evaluation["split"]
+    return evaluation
 
 
 def evaluate_and_report(
@@ -82,15 +99,20 @@ def evaluate_and_report(
     threads: int | None = None,
 ) -> EvaluationResult:
     """Score the model in ``model_path`` on ``texts``; print the table, write the JSON file and the heat map."""
-    from wldetect.evaluation import evaluate, format_table, write_heat_map, write_json
+    from wldetect.evaluation import (
+        evaluate,
+        format_table,
+        heat_map_file_name,
+        results_file_name,
+        write_heat_map,
+        write_json,
+    )
 
     output = model_path if output is None else output
-    # Only the default table's scores are called the model's own.
-    suffix = "" if table == "e3m4" else f"_{table}"
     result = evaluate(model_path, texts, table=table, threads=threads, progress=True)
     print(format_table(result))
-    results = output / f"flores_{split}_results{suffix}.json"
-    picture = output / f"flores_{split}_confusion{suffix}.png"
+    results = output / results_file_name(split, table)
+    picture = output / heat_map_file_name(split, table)
     write_json(result, results)
     write_heat_map(result, picture)
     print(f"wrote: {results} and {picture.name}")

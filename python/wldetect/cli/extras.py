@@ -19,8 +19,13 @@ _MODULES = {"pyyaml": "yaml", "ml-dtypes": "ml_dtypes"}
 
 def missing_packages(extras: Sequence[str]) -> list[str]:
     """Packages of this package's ``extras`` that are not installed, by the names they are installed under."""
+    try:
+        requirements = importlib.metadata.requires("wldetect") or []
+    except importlib.metadata.PackageNotFoundError:
+        # Run from its sources: nothing says what it needs.
+        requirements = []
     needed: list[str] = []
-    for requirement in importlib.metadata.requires("wldetect") or []:
+    for requirement in requirements:
         name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
         extra = re.search(r"""extra\s*==\s*['"]([^'"]+)['"]""", requirement)
         if extra and extra[1] in extras and name.lower() != "wldetect":

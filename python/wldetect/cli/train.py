@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wldetect.cli.extras import install_extras, require_extras
+
+if TYPE_CHECKING:
+    from wldetect.config import ResolvedConfig
 
 NAME = "train"
 HELP = "train a model and evaluate it"
@@ -53,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     from wldetect.training.run import run_training
 
     path = options.config or DEFAULT_TRAINING_CONFIG()
-    config = load_training_config(path, _overrides(options))
+    config = _with_absolute_evaluation(load_training_config(path, _overrides(options)))
     evaluation = config.training.evaluation
     texts = None
     if evaluation.enabled and not options.no_eval and evaluation.data is not None:
@@ -65,6 +70,18 @@ def run(options: argparse.Namespace) -> int:
     if texts is not None:
         evaluate_and_report(trained.directory, texts, evaluation.split, "e3m4")
     return 0
+
+
+def _with_absolute_evaluation(config: ResolvedConfig) -> ResolvedConfig:
+    """The path of the evaluation data is noted with the model, and `wldetect eval` must find it from anywhere."""
+    from wldetect.config import resolve_path
+
+    evaluation = config.training.evaluation
+    place = None if evaluation.data is None else resolve_path(evaluation.data, config.training_path)
+    if evaluation.data is None or place is None or evaluation.data.startswith("package:"):
+        return config
+    found = evaluation.model_copy(update={"data": str(place.absolute())})
+    return replace(config, training=config.training.model_copy(update={"evaluation": found}))
 
 
 def _overrides(options: argparse.Namespace) -> dict[str, object]:

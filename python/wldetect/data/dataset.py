@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from wldetect import _core
 from wldetect.config import DatasetConfig, ResolvedConfig, resolve_name
 from wldetect.data.balance import balance_weights, select_rows
+from wldetect.data.columns import Columns
+from wldetect.data.files import listed
 from wldetect.data.sources import SourceRows, read_source
 from wldetect.errors import DataError
 
@@ -40,7 +42,7 @@ class DatasetReport:
         labels: the labels that are trained, in index order.
         found: rows of each configured label before choosing.
         kept: rows of each configured label that are trained on; 0 for a label that was dropped.
-        dropped: configured labels with too few rows.
+        dropped: configured labels with too few rows, or none that has a token.
         unknown: rows of labels that are not configured, by label; they are left out.
         empty: chosen rows without a token, which are left out.
         tokens: tokens of all rows together.
@@ -71,7 +73,7 @@ class DatasetReport:
             lines.append(f"left out: {self.empty:,} rows without a single token")
         if self.dropped:
             counts = ", ".join(f"{label} ({self.found[label]:,})" for label in self.dropped)
-            lines.append(f"warning: dropped, fewer than {max(minimum, 1)} rows: {counts}")
+            lines.append(f"warning: dropped, fewer than {max(minimum, 1)} rows with a token: {counts}")
         return "\n".join(lines)
 
 
@@ -116,15 +118,21 @@ def prepare_dataset(
     directory = cache_dir / "tokens" / key
     if not (directory / "report.json").is_file():
         _build(directory, config, sources, tokenizer, progress)
-    report = DatasetReport(**json.loads((directory / "report.json").read_text(encoding="utf-8")))
+    stored = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+    # The same content may have had other names when it was tokenized.
+    stored["sources"] = [(source.name, len(source.rows)) for source in sources]
+    report = DatasetReport(**stored)
     if not report.labels:
+        others = listed([repr(label) for label in sorted(report.unknown)]) or "none"
         raise DataError(
-            f"{config.training_path}: dataset: expected texts of the configured languages, found "
-            f"{sum(report.found.values())} that reach min_samples_per_language ({options.min_samples_per_language}) "
-            f"in none of {len(report.found)} languages, and {sum(report.unknown.values())} of other languages"
+            f"{config.training_path}: dataset: expected texts of the {len(report.found)} configured languages, found "
+            f"none to train on: {sum(report.found.values())} rows of theirs (min_samples_per_language "
+            f"{options.min_samples_per_language}), {sum(report.unknown.values())} rows of other labels ({others})"
         )
     labels = np.load(directory / "labels.npy", mmap_mode="r")
     weights = np.load(directory / "weights.npy")
+    if not weights.any():
+        raise DataError(f"{config.training_path}: dataset: expected a weight above 0, found none among the rows kept")
     if options.balance_languages:
         weights *= balance_weights(labels, len(report.labels), options.balance_power)
     weights /= weights.mean()
@@ -137,7 +145,7 @@ def _read_sources(options: DatasetConfig, config_path: Path, cache_dir: Path) ->
     sources = []
     for source in options.all_sources:
         extra = [column for column in (source.weight_column, source.frequency_column) if column is not None]
-        columns = [source.text_column, source.language_column, *extra]
+        columns = Columns((source.text_column, source.language_column), tuple(extra))
         sources.append(read_source(resolve_name(source.name, config_path), source.split, columns, cache_dir))
     return sources
 
@@ -184,10 +192,6 @@ def _build(
         source_maxima=[source.max_samples_per_language for source in options.all_sources],
         importance=_importance(sources, options),
     )
-    trained = [label for label, kept in zip(config.labels, selection.kept, strict=True) if kept]
-    # Dropped labels leave no gap in the indices.
-    renumbered = np.cumsum(selection.kept > 0) - 1
-
     with _whole_directory(directory) as temporary:
         offsets = [np.zeros(1, dtype=np.int64)]
         used: list[NDArray[np.int64]] = []
@@ -209,7 +213,12 @@ def _build(
                     bar.update(len(chunk))
             file.flush()
             os.fsync(file.fileno())
-        kept_rows = np.concatenate(used) if used else np.zeros(0, dtype=np.int64)
+        kept_rows = np.concatenate(used)
+        # Counted here, because a label may have had nothing but texts without tokens.
+        kept = np.bincount(codes[kept_rows], minlength=len(config.labels))
+        trained = [label for label, count in zip(config.labels, kept, strict=True) if count]
+        # Dropped labels leave no gap in the indices.
+        renumbered = np.cumsum(kept > 0) - 1
         np.save(temporary / "offsets.npy", np.concatenate(offsets))
         np.save(temporary / "labels.npy", renumbered[codes[kept_rows]].astype(np.int32))
         np.save(temporary / "weights.npy", _row_weights(sources, options, starts, kept_rows))
@@ -218,7 +227,7 @@ def _build(
             sources=[(source.name, len(source.rows)) for source in sources],
             labels=trained,
             found=_by_label(config.labels, selection.found),
-            kept=_by_label(config.labels, selection.kept),
+            kept=_by_label(config.labels, kept),
             dropped=[label for label in config.labels if label not in set(trained)],
             unknown=unknown,
             empty=int(len(selection.rows) - len(kept_rows)),
@@ -273,24 +282,18 @@ def _row_weights(
 
 
 def _numbers(source: SourceRows, column: str) -> NDArray[np.float64]:
-    try:
-        values: NDArray[np.float64] = source.rows.data.column(column).to_numpy().astype(np.float64)
-    except (TypeError, ValueError):
-        kind = source.rows.features[column]
-        raise DataError(f"{source.name}: column {column!r}: expected numbers, found {kind}") from None
-    bad = ~(np.isfinite(values) & (values >= 0))
-    if bad.any():
-        row = int(bad.argmax())
-        raise DataError(f"{source.name}: column {column!r}: expected numbers >= 0, found {values[row]} in row {row}")
+    values: NDArray[np.float64] = source.rows.data.column(column).to_numpy()
     return values
 
 
 def _texts(source: SourceRows, column: str, rows: NDArray[np.int64]) -> list[str]:
-    texts: Any = source.rows.data.column(column).take(rows).to_pylist()
-    for row, text in zip(rows, texts, strict=True):
-        if text is not None and not isinstance(text, str):
-            raise DataError(f"{source.name}: column {column!r}: expected text, found {text!r} in row {row}")
-    return [text or "" for text in texts]
+    """The texts of ``rows``, ascending; one that is missing is empty."""
+    if not len(rows):
+        return []
+    # Taking from a column joins all of it in memory; from a slice, only that much.
+    first = int(rows[0])
+    part = source.rows.data.column(column).slice(first, int(rows[-1]) + 1 - first)
+    return [text or "" for text in part.take(rows - first).to_pylist()]
 
 
 def _by_label(labels: Sequence[str], counts: NDArray[np.int64]) -> dict[str, int]:

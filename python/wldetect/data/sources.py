@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import csv
+import errno
+import hashlib
+import json
+import logging
+import re
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wldetect.data.files import FileKind, FileSet, check_utf8, files_fingerprint, find_files
+from wldetect.data.columns import Columns, check_columns, conform
+from wldetect.data.files import DATA_SUFFIXES, files_fingerprint, find_files, one_line
+from wldetect.data.readers import open_rows
 from wldetect.errors import DataError
+from wldetect.files import atomic_path
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from datasets import Dataset
 
-__all__ = ["SourceRows", "read_source"]
+__all__ = ["SourceRows", "load_hub", "read_hub", "read_source"]
+
+# Raised whenever the same files would be read as other rows.
+_CACHE_VERSION = 1
+_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
 @dataclass(frozen=True)
@@ -24,7 +38,7 @@ class SourceRows:
 
     Attributes:
         name: the file, directory or hub id, as the configuration gives it.
-        rows: a data set with at least the columns asked for.
+        rows: the columns asked for: text (which may be null), and numbers as float64.
         fingerprint: SHA-256 (hex) of the content, or the library's own fingerprint of a hub data set.
     """
 
@@ -33,126 +47,114 @@ class SourceRows:
     fingerprint: str
 
 
-def read_source(name: str, split: str, columns: Sequence[str], cache_dir: Path) -> SourceRows:
+def read_source(name: str, split: str, columns: Columns, cache_dir: Path) -> SourceRows:
     """Open the rows of ``name``: a file, a pattern of files, a directory, or a hub id.
+
+    They are read once, checked, and kept in ``cache_dir`` under a name made from their content.
 
     Args:
         name: parquet, JSON lines, CSV or TSV files; a directory of them; a directory of text files named by label
-            (``deu_Latn.txt``, one text a line: the columns are then ``columns[0]`` and ``columns[1]``); or a hub id.
+            (``deu_Latn.txt``, one text a line: the columns are then the first two); or a hub id.
         split: the part to read; see `wldetect.data.files.find_files`.
-        columns: the text column, the language column, and any others that are needed.
-        cache_dir: where the library keeps its memory-mapped copies.
+        columns: the columns to read.
+        cache_dir: where the memory-mapped copy is kept.
 
     Raises:
-        DataError: no such source or split, a column that is not there, a damaged file, text that is not UTF-8.
+        FileNotFoundError: there is no such file, directory or data set.
+        OSError: a file cannot be read, or the copy not written.
+        DataError: no such split, a column that is not there or of another type, a damaged file, text that is not UTF-8.
     """
-    files = find_files(name, split)
-    if files is None:
-        return _from_hub(name, split, columns, cache_dir)
-    fingerprint = files_fingerprint(files.paths)
-    if files.kind is FileKind.TEXT:
-        rows = _from_text(files, columns)
-    else:
-        for path in files.paths:
-            _check_file(path, files.kind, columns)
-        rows = _load(name, files.kind.value, "train", cache_dir, **_builder_options(files, columns))
-    _check_columns(name, rows.column_names, columns)
-    return SourceRows(name, rows, fingerprint)
-
-
-def _from_hub(name: str, split: str, columns: Sequence[str], cache_dir: Path) -> SourceRows:
-    if name.count("/") > 1 or name.startswith((".", "~", "/")) or Path(name).suffix:
-        raise FileNotFoundError(2, "No such file or directory", name)
-    rows = _load(name, name, split, cache_dir)
-    _check_columns(name, rows.column_names, columns)
-    return SourceRows(name, rows, str(rows._fingerprint))
-
-
-def _from_text(files: FileSet, columns: Sequence[str]) -> Dataset:
     from datasets import Dataset
 
-    text_column, language_column, *others = columns
-    if others:
-        raise DataError(f"{files.paths[0].parent}: column {others[0]!r} is not there: text files have no columns")
-    texts: list[str] = []
-    labels: list[str] = []
-    for path in files.paths:
-        check_utf8(path)
-        # Only newlines end a line: other separators (U+2028, form feeds) belong to the text.
-        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
-        texts += lines
-        labels += [path.stem] * len(lines)
-    return Dataset.from_dict({text_column: texts, language_column: labels})
+    files = find_files(name, split)
+    tables: Iterable[pa.Table]
+    if files is None:
+        rows = load_hub(name, split)
+        fingerprint, tables = str(rows._fingerprint), read_hub(rows, columns, name)
+    else:
+        fingerprint = files_fingerprint(files.paths)
+        tables = chain.from_iterable(open_rows(path, files.kind).tables(columns) for path in files.paths)
+    key = json.dumps([_CACHE_VERSION, fingerprint, asdict(columns)])
+    path = cache_dir / "sources" / f"{hashlib.sha256(key.encode()).hexdigest()}.arrow"
+    if not path.is_file():
+        with atomic_path(path) as temporary:
+            _write(temporary, columns, tables)
+    return SourceRows(name, Dataset.from_file(str(path)), fingerprint)
 
 
-def _check_file(path: Path, kind: FileKind, columns: Sequence[str]) -> None:
-    """Find what is wrong with a file before the library does, to name the file."""
-    if kind is FileKind.PARQUET:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+def _write(path: Path, columns: Columns, tables: Iterable[pa.Table]) -> None:
+    import pyarrow as pa
 
-        try:
-            names = pq.read_schema(path).names
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{path}: not a whole parquet file: {_one_line(error)}") from error
-        _check_columns(str(path), names, columns)
-        return
-    check_utf8(path)
-    if kind is FileKind.CSV:
-        with path.open(encoding="utf-8", newline="") as file:
-            header = next(csv.reader(file, delimiter=_delimiter(path)), [])
-        _check_columns(str(path), header, columns)
+    types = {name: pa.string() if name in columns.text else pa.float64() for name in columns.names}
+    schema = pa.schema(types)
+    with path.open("wb") as file, pa.ipc.new_stream(file, schema) as writer:
+        for table in tables:
+            writer.write_table(table)
 
 
-def _builder_options(files: FileSet, columns: Sequence[str]) -> dict[str, Any]:
-    options: dict[str, Any] = {"data_files": [str(path.resolve()) for path in files.paths]}
-    if files.kind is FileKind.PARQUET:
-        options["columns"] = list(dict.fromkeys(columns))
-    if files.kind is FileKind.CSV:
-        delimiters = {_delimiter(path) for path in files.paths}
-        if len(delimiters) > 1:
-            raise DataError(f"{files.paths[0].parent}: expected either .csv or .tsv files, found both")
-        # A field such as "NA" or "null" is a text like any other.
-        options |= {"delimiter": delimiters.pop(), "keep_default_na": False}
-    return options
+def load_hub(name: str, split: str) -> Dataset:
+    """Load a data set of the Hugging Face hub.
 
-
-def _delimiter(path: Path) -> str:
-    return "\t" if path.suffix.lower() == ".tsv" else ","
-
-
-def _load(name: str, builder: str, split: str, cache_dir: Path, **options: Any) -> Dataset:
+    Raises:
+        FileNotFoundError: there is none of that name, or it can only be the name of a file.
+        DataError: there is, but not that split of it, or it cannot be loaded.
+    """
+    if not _HUB_ID.fullmatch(name) or name.lower().endswith(DATA_SUFFIXES):
+        raise FileNotFoundError(errno.ENOENT, "no such file or directory", name)
     import datasets
 
-    with _progress_bars():
+    with _quietly():
         try:
-            return datasets.load_dataset(builder, split=split, cache_dir=str(cache_dir / "datasets"), **options)
-        except (datasets.exceptions.DatasetsError, OSError, ValueError) as error:
-            reason = _one_line(error.__cause__ or error)
-            raise DataError(f"{name}: split {split!r} cannot be read: {reason}") from error
+            return datasets.load_dataset(name, split=split)
+        except datasets.exceptions.DatasetNotFoundError as error:
+            reason = f"no such file or directory, and no such dataset on the hub ({one_line(error)})"
+            raise FileNotFoundError(errno.ENOENT, reason, name) from error
+        # What the hub client raises depends on its HTTP library and on the dataset; all of it means this.
+        except Exception as error:
+            reason = f"split {split!r} cannot be loaded from the hub: {one_line(error.__cause__ or error)}"
+            raise DataError(f"{name}: no such file or directory, and {reason}") from error
 
 
-class _progress_bars:  # noqa: N801 - a context manager, used like a function
-    """The library's progress bars, only where somebody can see them."""
+def read_hub(rows: Dataset, columns: Columns, name: str) -> Iterator[pa.Table]:
+    """The rows of a hub data set in tables of ``columns``, as `wldetect.data.readers.RowFile.tables` gives them.
 
-    def __enter__(self) -> None:
-        import datasets
+    Raises:
+        DataError: as there.
+    """
+    import datasets
+    import pyarrow as pa
 
-        if not sys.stderr.isatty():
-            datasets.disable_progress_bars()
+    check_columns(name, rows.column_names, columns.names)
+    selected = rows.select_columns(list(columns.names))
+    first = 1
+    for table in selected.with_format("arrow").iter(20_000):
+        for place, column in enumerate(table.column_names):
+            feature = rows.features[column]
+            # Class labels are stored as numbers; -1 and null stand for none.
+            if isinstance(feature, datasets.ClassLabel):
+                numbers = table.column(column).to_pylist()
+                names = [None if number is None or number < 0 else feature.int2str(number) for number in numbers]
+                table = table.set_column(place, column, pa.array(names, pa.string()))
+        yield conform(table, columns, name, first)
+        first += len(table)
 
-    def __exit__(self, *_: object) -> None:
-        import datasets
 
-        datasets.enable_progress_bars()
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the libraries' notes on retries and, where nobody can see them, without their progress bars."""
+    import datasets
 
-
-def _check_columns(where: str, found: Sequence[str], expected: Sequence[str]) -> None:
-    for column in expected:
-        if column not in found:
-            raise DataError(f"{where}: expected a column {column!r}, found {', '.join(map(repr, found)) or 'none'}")
-
-
-def _one_line(error: BaseException) -> str:
-    lines: Iterator[str] = (line.strip() for line in str(error).splitlines())
-    return next((line for line in lines if line), type(error).__name__)
+    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    visible = sys.stderr.isatty()
+    if not visible:
+        datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if not visible:
+            datasets.enable_progress_bars()

@@ -14,7 +14,13 @@ from wldetect.evaluation.metrics import (
     mean_confidences,
     overall_scores,
 )
-from wldetect.evaluation.report import format_table, results_file_name, write_heat_map, write_json
+from wldetect.evaluation.report import (
+    format_table,
+    heat_map_file_name,
+    results_file_name,
+    write_heat_map,
+    write_json,
+)
 from wldetect.evaluation.run import EvaluationResult, evaluate
 
 __all__ = [
@@ -29,6 +35,7 @@ __all__ = [
     "confusion_matrix",
     "evaluate",
     "format_table",
+    "heat_map_file_name",
     "load_flores",
     "mean_confidences",
     "overall_scores",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["format_table", "results_file_name", "write_heat_map", "write_json"]
+__all__ = ["format_table", "heat_map_file_name", "results_file_name", "write_heat_map", "write_json"]
 
 _WIDTH = 100
 _LONGEST_LABEL = 20
@@ -29,9 +29,19 @@ _PAIRS_IN_JSON = 200
 _PAIRS_IN_TABLE = 15
 
 
-def results_file_name(split: str) -> str:
+def results_file_name(split: str, table: str = "e3m4") -> str:
     """Name of the JSON file in a model directory: ``flores_dev_results.json`` for the split ``dev``."""
-    return f"flores_{split}_results.json"
+    return f"flores_{split}_results{_table_suffix(table)}.json"
+
+
+def heat_map_file_name(split: str, table: str = "e3m4") -> str:
+    """Name of the picture beside it: ``flores_dev_confusion.png`` for the split ``dev``."""
+    return f"flores_{split}_confusion{_table_suffix(table)}.png"
+
+
+def _table_suffix(table: str) -> str:
+    """What tells the files of other tables apart: only the default table's scores are the model's own."""
+    return "" if table == "e3m4" else f"_{table}"
 
 
 def write_json(result: EvaluationResult, path: Path) -> None:

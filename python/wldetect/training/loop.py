@@ -83,6 +83,7 @@ def train(
     *,
     resume: bool = False,
     progress: bool = True,
+    say: Callable[[str], None] = print,
 ) -> TrainingResult:
     """Train ``model`` in place on the batches of ``loader``.
 
@@ -94,12 +95,13 @@ def train(
         identity: fingerprints that a checkpoint must agree on to be resumed.
         resume: go on from the newest checkpoint, where there is one.
         progress: show a progress bar, if somebody is looking.
+        say: called with a line after each epoch.
 
     Raises:
         TrainingInterruptedError: Ctrl-C was pressed; a checkpoint was written first.
         WLDetectError: the checkpoint to resume from belongs to another run, or the loss is not finite.
     """
-    return _Run(model, loader, options, store, identity).train(resume, progress)
+    return _Run(model, loader, options, store, identity).train(resume, progress, say)
 
 
 class _Run:
@@ -125,7 +127,7 @@ class _Run:
         self._meter = _Meter()
         self._could_save = True
 
-    def train(self, resume: bool, progress: bool) -> TrainingResult:
+    def train(self, resume: bool, progress: bool, say: Callable[[str], None]) -> TrainingResult:
         _seed_everything(self._options.seed)
         if resume and (checkpoint := self._store.latest(self._identity)) is not None:
             self._restore(checkpoint)
@@ -136,7 +138,11 @@ class _Run:
                 texts += self._step(batches)
                 self._progress = after
                 bar.update()
-                bar.set_postfix_str(self._meter.describe(texts, time.perf_counter() - begun), refresh=False)
+                line = self._meter.describe(texts, time.perf_counter() - begun)
+                bar.set_postfix_str(line, refresh=False)
+                if after.batch == 0:
+                    with bar.external_write_mode():
+                        say(f"epoch {after.epoch} of {self._options.num_epochs}: {line}")
                 if interrupt.requested:
                     self._stop()
                 if self._options.save_checkpoints and after.step % self._options.checkpoint_interval == 0:

@@ -77,8 +77,13 @@ class LanguageModel(nn.Module):
         return logits
 
     def _token_logits(self, embeddings: Tensor, rows: Tensor, weights: Tensor, keep: Tensor | None) -> Tensor:
-        features = self.dropout(F.embedding(rows, embeddings) * weights.unsqueeze(1))
-        logits: Tensor = self.projection(features)
+        """Logits of every token, float32 [T, L]. Texts share most of their tokens, so each is projected once."""
+        unique, positions = torch.unique(rows, return_inverse=True)
+        # Equal tokens have equal weights: any position of one will do.
+        first = torch.empty_like(unique, dtype=torch.int64)
+        first[positions] = torch.arange(len(rows), device=rows.device)
+        features = self.dropout(F.embedding(unique, embeddings) * weights.index_select(0, first).unsqueeze(1))
+        logits: Tensor = self.projection(features).index_select(0, positions)
         return logits if keep is None else logits.masked_fill(~keep.unsqueeze(1), float("-inf"))
 
     def table_rows(self, embeddings: Tensor, first: int) -> Tensor:

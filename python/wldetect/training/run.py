@@ -95,7 +95,7 @@ def run_training(
     directory = config.artifacts_dir
     store = CheckpointStore(directory / "checkpoints")
     identity = _identity(config, source, dataset, tokenizer)
-    result = train(model, loader, options, store, identity, resume=resume, progress=progress)
+    result = train(model, loader, options, store, identity, resume=resume, progress=progress, say=say)
     clock.lap("training")
     say(
         f"trained: {result.steps:,} steps on {device}, {result.texts_per_second:,.0f} texts/s, loss {result.loss:.4f}, "

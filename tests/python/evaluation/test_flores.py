@@ -165,9 +165,9 @@ def test_columns_that_are_not_text(tmp_path: Path) -> None:
     assert error_of(DataError, path) == f"{path}: row 2: column 'language': expected text, found null"
     path = str(tmp_path / "d.jsonl")
     Path(path).write_text('{"text": "x", "language": "a"}\n{"text": 3, "language": "a"}\n', encoding="utf-8")
-    assert error_of(DataError, path) == f"{path}: row 2: column 'text': expected text, found int"
+    assert error_of(DataError, path) == f"{path}: line 2: column 'text': expected text, found int"
     Path(path).write_text('{"text": "x", "language": "a"}\n{"text": "\\ud83d", "language": "a"}\n', encoding="utf-8")
-    assert "row 2: column 'text': expected Unicode text, found a lone surrogate" in error_of(DataError, path)
+    assert "line 2: column 'text': expected Unicode text, found a lone surrogate" in error_of(DataError, path)
 
 
 @pytest.mark.parametrize(
@@ -201,23 +201,23 @@ def test_directories_without_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "where", "byte"),
     [
-        ("deu_Latn.txt", b"gut\nsch\xf6n\n", "line 2", "byte 0xf6 at position 4"),
-        ("deu_Latn.txt", "gut".encode("utf-16"), "line 1", "byte 0xff at position 1"),
-        ("d.jsonl", b'{"text": "a", "language": "b"}\n{"text": "\xe9"}\n', "line 2", "byte 0xe9 at position 11"),
-        ("d.csv", b"text,language\nok,a\n\xe9t\xe9,b\n", "line 3", "byte 0xe9 at position 1"),
+        ("deu_Latn.txt", b"gut\nsch\xf6n\n", "line 2", "byte 0xf6 at offset 7"),
+        ("deu_Latn.txt", "gut".encode("utf-16"), "line 1", "byte 0xff at offset 0"),
+        ("d.jsonl", b'{"text": "a", "language": "b"}\n{"text": "\xe9"}\n', "line 2", "byte 0xe9 at offset 41"),
+        ("d.csv", b"text,language\nok,a\n\xe9t\xe9,b\n", "line 3", "byte 0xe9 at offset 19"),
     ],
 )
 def test_not_utf8(name: str, content: bytes, where: str, byte: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    assert error_of(DataError, str(path)) == f"{path}: {where}: expected UTF-8 text, found {byte}"
+    assert error_of(DataError, str(path)).startswith(f"{path}: {where}: expected UTF-8, found {byte} of the file (")
 
 
 def test_parquet_string_that_is_not_utf8(tmp_path: Path) -> None:
     broken = pa.array([b"fine", b"sch\xf6n"], pa.binary()).view(pa.string())
     path = write_parquet(tmp_path / "d.parquet", {"text": broken, "language": ["a", "b"]})
     message = error_of(DataError, str(path))
-    assert message == f"{path}: row 2: column 'text': expected UTF-8 text, found byte 0xf6 at position 4"
+    assert message == f"{path}: row 2: column 'text': expected UTF-8, found byte 0xf6 at position 4"
 
 
 @pytest.mark.parametrize("keep", [0, 3, 100, -10, -1])
@@ -241,7 +241,7 @@ def test_damaged_parquet_data(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("d.jsonl", '{"text": "a", "language": "b"}\n{"text": ', "line 2: expected JSON: "),
-        ("d.json", '["text", "language"]', "line 1: expected a JSON object, found list"),
+        ("d.jsonl", '["text", "language"]', "line 1: expected a JSON object, found list"),
         ("d.jsonl", "[" * 200_000, "line 1: expected JSON: "),
         ("d.csv", "text,language\na,b,c\n", "line 2: expected 2 fields, found 3"),
         ("d.csv", 'text,language\n"a,b\n', "expected CSV: "),

@@ -53,7 +53,11 @@ def test_it_learns(tmp_path: Path, make_dataset: MakeDataset, pooling: Pooling, 
     dataset = make_dataset(n_texts=800)
     chosen = options(optimizer=optimizer, num_epochs=8, gradient_clip=5.0, learning_rate=0.1)
     model = make_model(pooling)
-    result = train(model, BatchLoader(dataset, 16, 1), chosen, CheckpointStore(tmp_path), IDENTITY, progress=False)
+    said: list[str] = []
+    store = CheckpointStore(tmp_path)
+    result = train(model, BatchLoader(dataset, 16, 1), chosen, store, IDENTITY, progress=False, say=said.append)
+    assert len(said) == 8
+    assert said[7].startswith("epoch 8 of 8: loss 0.")
     assert result.accuracy > 0.7
     assert result.loss < 0.9 < np.log(4)
     assert result.steps == 8 * 50
