@@ -5,36 +5,46 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 
 from wldetect.errors import MissingExtraError
 
-__all__ = ["install_extras", "missing_packages", "require_extras"]
+__all__ = ["install_extras", "missing_requirements", "require_extras"]
 
 # Packages whose module has another name.
 _MODULES = {"pyyaml": "yaml", "ml-dtypes": "ml_dtypes"}
 
 
-def missing_packages(extras: Sequence[str]) -> list[str]:
-    """Packages of this package's ``extras`` that are not installed, by the names they are installed under."""
+def missing_requirements(extras: Sequence[str]) -> list[str]:
+    """Requirements of this package's ``extras`` that are not installed, such as ``torch>=2.4``, each package once."""
     try:
         requirements = importlib.metadata.requires("wldetect") or []
     except importlib.metadata.PackageNotFoundError:
         # Run from its sources: nothing says what it needs.
         requirements = []
-    needed: list[str] = []
+    missing: dict[str, str] = {}
     for requirement in requirements:
-        name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
-        extra = re.search(r"""extra\s*==\s*['"]([^'"]+)['"]""", requirement)
-        if extra and extra[1] in extras and name.lower() != "wldetect":
-            needed.append(name)
-    return [name for name in dict.fromkeys(needed) if not _is_installed(name)]
+        specifier, _, marker = requirement.partition(";")
+        name = re.split(r"[^A-Za-z0-9._-]", specifier.strip(), maxsplit=1)[0]
+        extra = re.search(r"""extra\s*==\s*['"]([^'"]+)['"]""", marker)
+        if extra and extra[1] in extras and not _is_installed(name):
+            missing.setdefault(name, specifier.strip())
+    return list(missing.values())
 
 
 def _is_installed(name: str) -> bool:
     return importlib.util.find_spec(_MODULES.get(name.lower(), name.replace("-", "_"))) is not None
+
+
+def _install_command(requirements: Sequence[str]) -> list[str]:
+    """The requirements themselves rather than extras of this package: another version of it must not come along."""
+    if importlib.util.find_spec("pip") is None and (uv := shutil.which("uv")):
+        return [uv, "pip", "install", "--python", sys.executable, *requirements]
+    return [sys.executable, "-m", "pip", "install", *requirements]
 
 
 def require_extras(command: str, extras: Sequence[str]) -> None:
@@ -43,30 +53,29 @@ def require_extras(command: str, extras: Sequence[str]) -> None:
     Raises:
         MissingExtraError: one is not; the text gives the command that installs them.
     """
-    if missing := missing_packages(extras):
-        target = f"wldetect[{','.join(extras)}]"
+    if missing := missing_requirements(extras):
         raise MissingExtraError(
-            f"{command} needs {', '.join(missing)}, not installed here; install them with: "
-            f"{sys.executable} -m pip install '{target}'"
+            f"{command} needs packages of the extra {' and '.join(extras)} that are not installed here; "
+            f"install them with: {shlex.join(_install_command(missing))}"
         )
 
 
 def install_extras(extras: Sequence[str]) -> None:
-    """Install the missing packages of ``extras`` with pip into this environment, saying so first.
+    """Install the missing packages of ``extras`` into this environment, saying so first.
 
     Raises:
-        MissingExtraError: pip did not succeed.
+        MissingExtraError: that did not succeed.
     """
-    missing = missing_packages(extras)
+    missing = missing_requirements(extras)
     if not missing:
         return
-    command = [sys.executable, "-m", "pip", "install", f"wldetect[{','.join(extras)}]"]
+    command = _install_command(missing)
     print(
-        f"The starter training needs packages that are not installed here: {', '.join(missing)}.\n"
-        f"Installing them (with torch, up to several GB; Ctrl-C stops): {' '.join(command)}",
+        "The starter training needs packages that are not installed here. Installing them (with torch, up to several "
+        f"GB; Ctrl-C stops): {shlex.join(command)}",
         file=sys.stderr,
         flush=True,
     )
     if subprocess.run(command, check=False).returncode != 0:
-        raise MissingExtraError(f"pip could not install {', '.join(missing)}; its messages are above")
+        raise MissingExtraError(f"could not install {', '.join(missing)}; the installer's messages are above")
     importlib.invalidate_caches()

@@ -148,13 +148,13 @@ def _quietly() -> Iterator[None]:
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
-    visible = sys.stderr.isatty()
-    if not visible:
+    hide = not sys.stderr.isatty() and not datasets.are_progress_bars_disabled()
+    if hide:
         datasets.disable_progress_bars()
     try:
         yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-        if not visible:
+        if hide:
             datasets.enable_progress_bars()

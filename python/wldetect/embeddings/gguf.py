@@ -215,7 +215,7 @@ def _load_gguf() -> tuple[dict[GGMLQuantizationType, tuple[int, int]], Callable[
         from gguf import GGML_QUANT_SIZES, dequantize
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            f"reading a GGUF file needs the package {error.name}: pip install 'wldetect[training]'"
+            f"reading a GGUF file needs the package {error.name}: pip install {error.name}"
         ) from error
     return GGML_QUANT_SIZES, dequantize
 

