@@ -50,6 +50,9 @@ def test_the_starter_model_knows_sentences_that_stand_nowhere_in_its_corpus(star
         "Tänään juna on taas myöhässä.": "fin_Latn",
         "Dziś pociąg znowu się spóźnia.": "pol_Latn",
         "आज रेलगाड़ी फिर देर से चल रही है।": "hin_Deva",
+        # The README shows these two.
+        "Hvor har du lagt nøklene til boden?": "nob_Latn",
+        "Kam jsi dal klíče od kůlny?": "ces_Latn",
     }
     assert [found and found[0] for found in detector.predict(list(expected))] == list(expected.values())
     assert detector.predict("") is None

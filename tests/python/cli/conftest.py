@@ -22,17 +22,33 @@ def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test caches in a directory of its own, subprocesses included; returns it."""
     cache = tmp_path / "cache"
     monkeypatch.setenv("WLDETECT_CACHE", str(cache))
+    # What is still in a buffer when a process ends, or waits, is part of what is tested.
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     return cache
 
 
+@pytest.fixture(scope="package")
+def _one_thread() -> Iterator[None]:
+    """Threads only slow down what is as small as this, and the more so the busier the machine is."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        # The same for processes that are started.
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
-def tiny_project(tmp_path: Path) -> Project:
+def tiny_project(tmp_path: Path, _one_thread: None) -> Project:
     """A project that has not been trained."""
     return write_project(tmp_path / "project")
 
 
-@pytest.fixture(scope="session")
-def _trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+@pytest.fixture(scope="package")
+def _trained(tmp_path_factory: pytest.TempPathFactory, _one_thread: None) -> Iterator[Project]:
     project = write_project(tmp_path_factory.mktemp("trained"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WLDETECT_CACHE", str(project.root / "cache"))

@@ -18,8 +18,8 @@ from .project import Project, Run
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
 
 # Long enough to be interrupted in the middle, short enough to be finished twice.
-LONG = ["--no-eval", "--set", "training.num_epochs=150", "--set", "training.checkpoint_interval=50"]
-STEPS = 150 * 15
+LONG = ["--no-eval", "--set", "training.num_epochs=60", "--set", "training.checkpoint_interval=30"]
+STEPS = 60 * 15
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
@@ -41,7 +41,7 @@ def test_interrupted_and_resumed(tiny_project: Project, spawn: Spawn, run: Run, 
 
     newest = sorted(checkpoints.glob("*.pt"))[-1]
     step = int(newest.stem.removeprefix("step_"))
-    assert 50 <= step < STEPS
+    assert 30 <= step < STEPS
     saved = (
         f"interrupted after step {step} of {STEPS}; saved {newest}; the same command with --resume goes on from there"
     )

@@ -135,3 +135,21 @@ def test_detecting_imports_nothing_heavy(make_model_dir: Callable[..., Path]) ->
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["a\t0.9820", "[]"]
+
+
+def test_reader_that_is_gone_at_the_end() -> None:
+    """What a command prints may still wait in the buffer when it has done its work."""
+    program = (
+        "import sys; from wldetect.cli import detect, main; detect.run = lambda _: print(input()) or 0;"
+        "sys.exit(main(['detect', '--model-path', 'm', '-']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    process.stdin.write(b"late\n")
+    process.stdin.close()
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=60) == 0
+    process.stderr.close()

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from .project import Project
+
 
 def _write(path: Path, columns: Mapping[str, Sequence[Any]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,3 +37,8 @@ def _write(path: Path, columns: Mapping[str, Sequence[Any]]) -> Path:
 def write_rows() -> Callable[[Path, Mapping[str, Sequence[Any]]], Path]:
     """A function that writes columns as parquet, JSON lines, a JSON array, CSV or TSV, by the path's suffix."""
     return _write
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)

@@ -214,6 +214,8 @@ def test_character_across_blocks(character: str, tmp_path: Path) -> None:
         (b"\n" + b"x" * (BLOCK - 2) + b"\xe2" + b"\x82\n", 2, "e2", BLOCK - 1),
         (b"\n" + b"x" * (BLOCK - 2) + b"\xe2" + b"xy\n", 2, "e2", BLOCK - 1),
         (b"x" * (BLOCK - 1) + b"\n" + b"ok\n\x80", 3, "80", BLOCK + 3),
+        # The line is that of the byte, even if a character from the block before comes between.
+        (b"x" * (BLOCK - 2) + "\u20ac".encode() + b"\xff\n", 1, "ff", BLOCK + 1),
         (b"x\n" * BLOCK + b"\xf8", BLOCK + 1, "f8", 2 * BLOCK),
         (b"x" * (BLOCK - 1) + "\u20ac\n".encode() + b"\xc3(", 2, "c3", BLOCK + 3),
     ],

@@ -149,13 +149,13 @@ def on_hub(monkeypatch: pytest.MonkeyPatch, answer: datasets.Dataset | Exception
 
 
 def test_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, read: Read) -> None:
-    rows = {"text": ["a", "b", None], "language": [1, 0, -1], "weight": [1, 2, 3], "other": [[1], [2], [3]]}
+    rows = {"text": ["a", "b", None], "language": [1, 0, -1], "weight": [1, 2, 3], "other": [1, 2, 3]}
     features = datasets.Features(
         {
             "text": datasets.Value("large_string"),
             "language": datasets.ClassLabel(names=["eng_Latn", "deu_Latn"]),
             "weight": datasets.Value("int32"),
-            "other": datasets.List(datasets.Value("int64")),
+            "other": datasets.Value("int64"),
         }
     )
     answer = datasets.Dataset.from_dict(rows, features=features)

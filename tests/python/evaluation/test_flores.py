@@ -115,6 +115,29 @@ def test_files_that_name_no_split_belong_to_every_one(tmp_path: Path) -> None:
     assert contents(load_flores(str(tmp_path))) == list(zip(LABELS, TEXTS, strict=True))
 
 
+def test_patterns_and_tables_of_other_kinds(tmp_path: Path) -> None:
+    for number, label in enumerate(LABELS[:2]):
+        write_parquet(tmp_path / "parts" / f"{label}.parquet", {"text": [TEXTS[number]], "language": [label]})
+    assert load_flores(str(tmp_path / "parts" / "*.parquet")).texts == TEXTS[:2]
+    (tmp_path / "d.tsv").write_text("text\tlanguage\na, b\teng_Latn\n", encoding="utf-8")
+    assert contents(load_flores(str(tmp_path / "d.tsv"))) == [("eng_Latn", "a, b")]
+    (tmp_path / "d.json").write_text(json.dumps([{"text": "a", "language": "eng_Latn"}]), encoding="utf-8")
+    assert contents(load_flores(str(tmp_path / "d.json"))) == [("eng_Latn", "a")]
+
+
+def test_files_that_differ_in_their_columns(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", {"text": TEXTS, **CODES})
+    write_parquet(tmp_path / "b.parquet", {"text": ["x"], "language": ["y_Z"], "split": ["dev"]})
+    assert contents(load_flores(str(tmp_path))) == [*zip(LABELS, TEXTS, strict=True), ("y_Z", "x")]
+
+
+def test_rows_are_counted_through_the_file(tmp_path: Path) -> None:
+    labels: list[str | None] = ["a"] * 50_000
+    labels[40_000] = None
+    path = write_parquet(tmp_path / "d.parquet", {"text": ["x"] * 50_000, "language": labels})
+    assert error_of(DataError, str(path)) == f"{path}: row 40001: column 'language': expected text, found null"
+
+
 def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_parquet(tmp_path / "configs" / "d.parquet", {"text": ["beside"], "language": ["a"]})
     write_parquet(tmp_path / "d.parquet", {"text": ["here"], "language": ["a"]})
