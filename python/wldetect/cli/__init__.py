@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 from wldetect import __version__
 from wldetect.cli import detect, evaluate, train
+from wldetect.cli.output import discard_stdout
 from wldetect.errors import WLDetectError
 
 __all__ = ["main"]
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except BrokenPipeError:
         # The reader (head, say) has had enough. What is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
         return 0
     except (WLDetectError, OSError) as error:
         print(f"wldetect: error: {_one_line(error)}", file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wldetect.cli.extras import require_extras
 from wldetect.cli.options import thread_count
+from wldetect.cli.output import say
 from wldetect.errors import ArtifactError, ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -110,10 +111,10 @@ def evaluate_and_report(
 
     output = model_path if output is None else output
     result = evaluate(model_path, texts, table=table, threads=threads, progress=True)
-    print(format_table(result))
+    say(format_table(result))
     results = output / results_file_name(split, table)
     picture = output / heat_map_file_name(split, table)
     write_json(result, results)
     write_heat_map(result, picture)
-    print(f"wrote: {results} and {picture.name}")
+    say(f"wrote: {results} and {picture.name}")
     return result

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wldetect.cli.extras import install_extras, require_extras
+from wldetect.cli.output import say
 
 if TYPE_CHECKING:
     from wldetect.config import ResolvedConfig
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
         # Read before training, so that a wrong path is found out now rather than at the end.
         texts = load_flores(evaluation.data, evaluation.split, evaluation.text_column, evaluation.language_column, path)
-    trained = run_training(config, resume=options.resume)
+    trained = run_training(config, resume=options.resume, say=say)
     if texts is not None:
         evaluate_and_report(trained.directory, texts, evaluation.split, "e3m4")
     return 0

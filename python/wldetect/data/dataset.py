@@ -102,22 +102,36 @@ class TokenizedDataset:
 
 
 def prepare_dataset(
-    config: ResolvedConfig, tokenizer: _core.Tokenizer, cache_dir: Path, *, progress: bool = True
+    config: ResolvedConfig,
+    tokenizer: _core.Tokenizer,
+    cache_dir: Path,
+    *,
+    n_rows: int | None = None,
+    progress: bool = True,
 ) -> TokenizedDataset:
     """Read, filter, cap and tokenize the sources of ``config``, or map what an earlier run left in ``cache_dir``.
 
     The cached form is keyed by the contents of the sources, the tokenizer, the labels, the limits and the seed: any
     change makes a new one. It is written under a temporary name and renamed when whole.
 
+    Args:
+        config: what to read, choose and leave out.
+        tokenizer: text to ids.
+        cache_dir: where the tokenized form is kept.
+        n_rows: rows of the embeddings; ids past them are left out, as in detection. None: every id has a row.
+        progress: show a progress bar, if somebody is looking.
+
     Raises:
         DataError: a source cannot be read, lacks a column, or no row is left.
     """
     options = config.training.dataset
     sources = _read_sources(options, config.training_path, cache_dir)
-    key = _cache_key(config, sources, tokenizer)
+    # Every id is at least 0, so that this limit leaves out none.
+    n_rows = np.iinfo(np.int32).max if n_rows is None else n_rows
+    key = _cache_key(config, sources, tokenizer, n_rows)
     directory = cache_dir / "tokens" / key
     if not (directory / "report.json").is_file():
-        _build(directory, config, sources, tokenizer, progress)
+        _build(directory, config, sources, tokenizer, n_rows, progress)
     stored = json.loads((directory / "report.json").read_text(encoding="utf-8"))
     # The same content may have had other names when it was tokenized.
     stored["sources"] = [(source.name, len(source.rows)) for source in sources]
@@ -154,7 +168,7 @@ def _corpus_fingerprint(sources: Sequence[SourceRows]) -> str:
     return hashlib.sha256("\n".join(source.fingerprint for source in sources).encode()).hexdigest()
 
 
-def _cache_key(config: ResolvedConfig, sources: Sequence[SourceRows], tokenizer: _core.Tokenizer) -> str:
+def _cache_key(config: ResolvedConfig, sources: Sequence[SourceRows], tokenizer: _core.Tokenizer, n_rows: int) -> str:
     options = config.training.dataset
     relevant = {
         "version": _CACHE_VERSION,
@@ -166,6 +180,8 @@ def _cache_key(config: ResolvedConfig, sources: Sequence[SourceRows], tokenizer:
         "labels": config.labels,
         "max_sequence_length": config.inference.max_sequence_length,
         "tokenizer": tokenizer.sha256,
+        # Of no effect unless the tokenizer knows more ids.
+        "n_rows": min(n_rows, tokenizer.vocab_size),
     }
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
 
@@ -175,6 +191,7 @@ def _build(
     config: ResolvedConfig,
     sources: Sequence[SourceRows],
     tokenizer: _core.Tokenizer,
+    n_rows: int,
     progress: bool,
 ) -> None:
     options = config.training.dataset
@@ -204,6 +221,10 @@ def _build(
                     ids, bounds = tokenizer.encode_batch(
                         texts, config.inference.max_sequence_length, config.training.training.num_workers or None
                     )
+                    has_row = ids < n_rows
+                    if not has_row.all():
+                        bounds = np.concatenate([[0], np.cumsum(has_row)])[bounds]
+                        ids = ids[has_row]
                     sizes = np.diff(bounds)
                     ids.astype(np.int32).tofile(file)
                     used.append(chunk[sizes > 0])

@@ -124,7 +124,8 @@ def _pair_labels(result: EvaluationResult) -> list[tuple[str, str]]:
 def _summary(result: EvaluationResult) -> list[str]:
     scores = result.scores
     present = len(result.languages) - len(result.labels_without_texts)
-    data = f"{result.data}, split {result.split}" if result.split else result.data
+    data = _printable(f"{result.data}, split {result.split}" if result.split else result.data)
+    model = _printable(result.model)
     threads = "one thread a core" if result.threads is None else f"{result.threads} threads"
     confidence = [
         f"{value:.3f} when {when}"
@@ -132,7 +133,7 @@ def _summary(result: EvaluationResult) -> list[str]:
         if value is not None
     ]
     rows = [
-        ("Model", f"{result.model}: {result.table} table, {result.pooling} pooling, {len(result.languages)} languages"),
+        ("Model", f"{model}: {result.table} table, {result.pooling} pooling, {len(result.languages)} languages"),
         ("Data", f"{data}: {scores.n:,} texts of {present} languages"),
         ("Accuracy", f"{100 * scores.accuracy:.2f} % ({scores.n_correct:,} right, {scores.unanswered:,} unanswered)"),
         (
@@ -189,6 +190,11 @@ def _fitting(items: Sequence[str], width: int) -> str:
             break
         text = longer
     return text
+
+
+def _printable(name: str) -> str:
+    """A name of a file may hold anything; line ends and the like are shown as escapes."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)
 
 
 def _plural(count: int, noun: str) -> str:

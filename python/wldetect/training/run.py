@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import platform
@@ -14,13 +15,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from wldetect import _core
 from wldetect.config import ModelConfig, ResolvedConfig
 from wldetect.data.batches import BatchLoader
 from wldetect.data.dataset import TokenizedDataset, prepare_dataset
-from wldetect.embeddings import EmbeddingSource, open_sources
+from wldetect.embeddings import EmbeddingMatrix, EmbeddingSource, open_sources
+from wldetect.errors import EmbeddingError
 from wldetect.export.quantize import TableDType
 from wldetect.export.writer import ModelFiles, write_model
 from wldetect.files import default_cache_dir
@@ -74,14 +77,21 @@ def run_training(
     clock = _Clock()
     options = config.training.training
     device = choose_device(options.device)
+    directory = config.artifacts_dir
+    if directory.exists() and not directory.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "expected a directory to write the model to, found a file", directory)
 
     source = open_sources(config.model, config.model_path, cache_dir)
     matrix = source.matrix()
+    _check_finite(matrix, source)
     tokenizer_json = source.tokenizer_json()
-    tokenizer = _core.Tokenizer(tokenizer_json)
+    try:
+        tokenizer = _core.Tokenizer(tokenizer_json)
+    except ValueError as error:
+        raise EmbeddingError(f"{source.describe()}: its tokenizer cannot be used: {error}") from error
     say(f"embeddings: {source.describe()} ({clock.lap('embeddings'):.1f} s)")
 
-    dataset = prepare_dataset(config, tokenizer, cache_dir, progress=progress)
+    dataset = prepare_dataset(config, tokenizer, cache_dir, n_rows=matrix.shape[0], progress=progress)
     report = dataset.report
     say(report.format_table(config.training.dataset.min_samples_per_language))
     seconds = clock.lap("dataset")
@@ -92,7 +102,6 @@ def run_training(
         make_lookup(matrix, device), len(report.labels), config.inference.pooling, options.projection.dropout
     ).to(device)
     loader = BatchLoader(dataset, options.batch_size, options.seed)
-    directory = config.artifacts_dir
     store = CheckpointStore(directory / "checkpoints")
     identity = _identity(config, source, dataset, tokenizer)
     result = train(model, loader, options, store, identity, resume=resume, progress=progress, say=say)
@@ -126,6 +135,17 @@ class _Clock:
         self.seconds[name] = now - self._last
         self._last = now
         return self.seconds[name]
+
+
+def _check_finite(matrix: EmbeddingMatrix, source: EmbeddingSource) -> None:
+    """Infinity or NaN in a row that texts rarely use would otherwise come to light when all training is done."""
+    chunk = 1 << 14
+    for first in range(0, matrix.shape[0], chunk):
+        bad = ~np.isfinite(matrix.rows(slice(first, first + chunk)))
+        if bad.any():
+            row, column = divmod(int(bad.argmax()), matrix.shape[1])
+            where = f"row {first + row}, column {column}"
+            raise EmbeddingError(f"{source.describe()}: expected finite values, found infinity or NaN in {where}")
 
 
 def _trained_languages(config: ModelConfig, labels: list[str]) -> ModelConfig:

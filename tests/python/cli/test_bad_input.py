@@ -158,6 +158,33 @@ def test_tokenizer_that_is_no_json(tiny_project: Project, refuses: Refuses) -> N
     assert refuses().startswith(f"{path}: expected JSON in UTF-8: ")
 
 
+def test_json_that_is_no_tokenizer(tiny_project: Project, refuses: Refuses) -> None:
+    path = tiny_project.embeddings / "tokenizer.json"
+    path.write_text("{}", encoding="utf-8")
+    message = refuses(parts=[tiny_project.embeddings])
+    assert "tokenizer" in message
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_embeddings_that_are_not_finite(value: float, tiny_project: Project, refuses: Refuses) -> None:
+    def spoil(tensors: dict[str, NDArray[Any]], _: dict[str, str]) -> None:
+        (matrix,) = tensors.values()
+        matrix[5, 3] = value
+
+    path = tiny_project.embeddings / "model.safetensors"
+    rewrite_tensors(path, spoil)
+    message = refuses(parts=[path])
+    assert message.endswith("expected finite values, found infinity or NaN in row 5, column 3")
+
+
+def test_output_that_is_a_file(tiny_project: Project, fails: Fails) -> None:
+    tiny_project.output.parent.mkdir(parents=True)
+    tiny_project.output.write_text("mine", encoding="utf-8")
+    message = fails(tiny_project.train())
+    assert message == f"{tiny_project.output}: expected a directory to write the model to, found a file"
+    assert tiny_project.output.read_text(encoding="utf-8") == "mine"
+
+
 # The corpus and the evaluation data.
 
 

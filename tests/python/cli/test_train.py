@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from wldetect import WLDetect
 from wldetect.files import default_cache_dir
 
 from .project import LANGUAGES, Fails, Project, Run, sentences
+
+Spawn = Callable[..., "subprocess.Popen[bytes]"]
 
 FILES = [
     "checkpoints",
@@ -147,3 +151,34 @@ def test_resume_without_a_checkpoint_starts_anew(tiny_project: Project, run: Run
     outcome = run(*tiny_project.train("--no-eval", "--resume"))
     assert outcome.status == 0, outcome.err
     assert np.isfinite(json.loads((tiny_project.output / "provenance.json").read_text())["training"]["loss"])
+
+
+def test_a_reader_that_leaves_does_not_stop_training(tiny_project: Project, spawn: Spawn) -> None:
+    process = spawn(*tiny_project.train(), stdin=subprocess.DEVNULL)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(60) == 0
+    # The fixture reads what is left, of a pipe that is closed.
+    process.stdout = None
+    assert (tiny_project.output / "flores_dev_results.json").is_file()
+
+
+def test_ids_without_an_embedding_are_left_out(tiny_project: Project, run: Run) -> None:
+    """As in detection: an added token may have an id past the end of the matrix."""
+    path = tiny_project.embeddings / "tokenizer.json"
+    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    extra = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    beyond = len(tokenizer["model"]["vocab"])
+    tokenizer["added_tokens"] = [*tokenizer["added_tokens"], {"id": beyond, "content": "<image>", **extra}]
+    path.write_text(json.dumps(tokenizer), encoding="utf-8")
+    for file in (tiny_project.corpus / "train").iterdir():
+        with file.open("a", encoding="utf-8") as text:
+            text.write("<image>\n" + file.read_text(encoding="utf-8").splitlines()[0] + " <image>\n")
+    outcome = run(*tiny_project.train())
+    assert outcome.status == 0, outcome.err
+    assert "left out: 3 rows without a single token" in outcome.out
+    detector = WLDetect.load(tiny_project.output)
+    assert detector.predict("<image>") is None
+    assert detector.predict("<image> balo") == detector.predict("balo")

@@ -41,6 +41,10 @@ class CountingTokenizer:
     def sha256(self) -> str:
         return self._tokenizer.sha256
 
+    @property
+    def vocab_size(self) -> int:
+        return self._tokenizer.vocab_size
+
     def encode(self, text: str, max_length: int | None = None) -> NDArray[np.uint32]:
         return self._tokenizer.encode(text, max_length)
 

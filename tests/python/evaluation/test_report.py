@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -133,6 +133,7 @@ LABELS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1,
 
 
 @settings(max_examples=50)
+@example(["0"], 0, "\x1e")
 @given(st.lists(LABELS, min_size=1, max_size=12, unique=True), st.integers(0, 2**32 - 1), st.text(max_size=200))
 def test_table_fits_a_terminal(languages: list[str], seed: int, name: str) -> None:
     n = len(languages)
