@@ -1,8 +1,8 @@
 """WLDetect: language detection from static LLM token embeddings.
 
->>> from wldetect import WLDetect                           # doctest: +SKIP
->>> detector = WLDetect.load("artifacts/starter")           # doctest: +SKIP
->>> detector.predict("Guten Morgen, wie geht es Ihnen?")    # doctest: +SKIP
+>>> from wldetect import WLDetect                            # doctest: +SKIP
+>>> detector = WLDetect.load("artifacts/starter")            # doctest: +SKIP
+>>> detector.predict("Wo hast du die Schlüssel hingelegt?")  # doctest: +SKIP
 ('deu_Latn', 0.99...)
 
 Detecting needs nothing but this package. Training and evaluation need the extra ``training``.
