@@ -83,7 +83,7 @@ impl Tokenizer {
 
     /// Why this definition is left to the `tokenizers` library, in one line; `None` when it is encoded natively,
     /// which gives the same ids, faster.
-    pub fn library_reason(&self) -> Option<&str> {
+    pub fn fallback_reason(&self) -> Option<&str> {
         match &self.engine {
             Engine::Native(_) => None,
             Engine::Library { reason, .. } => Some(reason),

@@ -26,7 +26,7 @@ fn ours(json: &Value) -> Tokenizer {
 
 fn native(definition: &Definition) -> Tokenizer {
     let tokenizer = ours(&definition.json());
-    assert_eq!(tokenizer.library_reason(), None);
+    assert_eq!(tokenizer.fallback_reason(), None);
     tokenizer
 }
 
@@ -179,7 +179,7 @@ fn what_the_checks_refuse_goes_to_the_library() -> wldetect::Result<()> {
         let mut json = sample().json();
         *json.pointer_mut(pointer).expect("a key of the definition") = value;
         let (reference, tokenizer) = (library(&json), ours(&json));
-        let found = tokenizer.library_reason().unwrap_or("none").to_owned();
+        let found = tokenizer.fallback_reason().unwrap_or("none").to_owned();
         assert!(found.starts_with(reason), "{pointer}: {found}");
         assert_eq!(tokenizer.vocab_size(), reference.get_vocab_size(true));
         // Dropout is random.
@@ -199,7 +199,7 @@ fn merges_of_byte_pieces_go_to_the_library() -> wldetect::Result<()> {
     let mut definition = sample();
     definition.add_merge("<0xC3>", "<0xA9>");
     let tokenizer = ours(&definition.json());
-    assert!(tokenizer.library_reason().is_some_and(|reason| reason.contains("byte piece")));
+    assert!(tokenizer.fallback_reason().is_some_and(|reason| reason.contains("byte piece")));
     assert_eq!(tokenizer.encode("é", ALL)?, [definition.id("<0xC3><0xA9>")]);
     Ok(())
 }

@@ -121,7 +121,7 @@ fn real_ids_equal_the_library() {
     let library =
         load("library", &definition, |path| tokenizers::Tokenizer::from_file(path).expect("a tokenizer definition"));
     let ours = load("native", &definition, |path| Tokenizer::from_file(path).expect("a tokenizer definition"));
-    assert_eq!(ours.library_reason(), None);
+    assert_eq!(ours.fallback_reason(), None);
     assert_eq!(ours.vocab_size(), library.get_vocab_size(true));
 
     let read = std::fs::read_to_string(path("WLDETECT_TEXTS")).expect("a text file");
