@@ -10,9 +10,6 @@ use crate::pooling::{Scratch, argmax, pool, softmax};
 use crate::table::{DType, Table};
 use crate::tokenizer::Tokenizer;
 
-/// Name of the tokenizer definition in a model directory.
-pub const TOKENIZER_FILE: &str = "tokenizer.json";
-
 /// The most probable language of a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Detection {
@@ -35,14 +32,7 @@ impl Detector {
     /// A file is missing or unreadable, malformed, or the tokenizer is not the one the table was made with.
     pub fn load(directory: &Path, dtype: DType) -> Result<Self> {
         let artifact = Artifact::open(&directory.join(dtype.file_name()), dtype)?;
-        let path = directory.join(TOKENIZER_FILE);
-        let tokenizer = Tokenizer::from_file(&path)?;
-        let expected = &artifact.metadata().tokenizer_sha256;
-        if expected != tokenizer.sha256() {
-            let reason =
-                format!("expected the tokenizer of the table, sha256 {expected:?}, found {:?}", tokenizer.sha256());
-            return Err(Error::artifact(&path, reason));
-        }
+        let tokenizer = Tokenizer::open(directory, &artifact.metadata().tokenizer_sha256)?;
         Ok(Self { artifact, tokenizer })
     }
 

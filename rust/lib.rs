@@ -16,6 +16,7 @@ pub mod detector;
 pub mod error;
 pub mod fp8;
 pub mod pooling;
+mod prefetch;
 #[cfg(feature = "python")]
 mod python;
 pub mod table;

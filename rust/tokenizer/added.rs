@@ -4,49 +4,97 @@
 //! Going through the text from the left and asking at each place for the longest match that starts there, resuming
 //! behind it, is the same thing, and needs no more of the text than has been encoded.
 
-use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind, StartKind};
+use std::collections::BTreeMap;
 
-use super::definition::{Refusal, Text};
+use super::definition::NO_ID;
+use super::format::{Reader, Refusal, Section, Writer};
 
-pub(super) struct Added {
-    automaton: AhoCorasick,
-    ids: Vec<u32>,
+/// A node of the trie: where its children begin in the list of nodes, how many there are (their bytes ascend), the id
+/// of the token that ends here or [`NO_ID`], and the byte that leads here.
+type Node = [u32; 4];
+
+pub(super) struct Added<'a> {
+    /// The root comes first.
+    nodes: &'a [Node],
     /// Bit `c % 4096` is set for the first character `c` of each token: almost no place in a text needs a search.
-    starts: [u64; 64],
+    starts: &'a [u64; 64],
 }
 
-impl Added {
+impl<'a> Added<'a> {
     /// `tokens` are distinct and none is empty.
-    pub(super) fn new(tokens: &[(Text<'_>, u32)]) -> Result<Self, Refusal> {
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .start_kind(StartKind::Anchored)
-            .build(tokens.iter().map(|(content, _)| content.as_bytes()))
-            .map_err(|error| format!("added_tokens: {error}"))?;
-        let mut starts = [0; 64];
+    pub(super) fn write(tokens: &[(&str, u32)], writer: &mut Writer) -> Result<(), Refusal> {
+        let mut starts = [0_u64; 64];
         for first in tokens.iter().filter_map(|(content, _)| content.chars().next()) {
-            let (word, bit) = place(first);
+            let (word, bit) = place(first as u32);
             starts[word] |= bit;
         }
-        Ok(Self { automaton, ids: tokens.iter().map(|(_, id)| *id).collect(), starts })
+        writer.section(Section::AddedTrie, &trie(tokens)?);
+        writer.section(Section::AddedStarts, &starts);
+        Ok(())
     }
 
-    /// Length in bytes and id of the longest token at byte `at` of `text`, where the character `first` stands.
-    #[inline]
-    pub(super) fn at(&self, text: &str, at: usize, first: char) -> Option<(usize, u32)> {
+    pub(super) fn read(reader: &Reader<'a>) -> Result<Self, Refusal> {
+        let nodes: &[Node] = reader.section(Section::AddedTrie)?;
+        let starts: &[u64] = reader.section(Section::AddedStarts)?;
+        let starts = starts.try_into().map_err(|_| "added tokens: wrong size".to_owned())?;
+        let inside = |node: &Node| (node[0] as usize).saturating_add(node[1] as usize) <= nodes.len();
+        if nodes.is_empty() || !nodes.iter().all(inside) {
+            return Err("added tokens: a node leads outside".to_owned());
+        }
+        Ok(Self { nodes, starts })
+    }
+
+    /// Whether a token may begin with the character `first`.
+    #[inline(always)]
+    pub(super) fn may_start(&self, first: u32) -> bool {
         let (word, bit) = place(first);
-        if self.starts[word] & bit == 0 { None } else { self.search(text, at) }
+        self.starts[word] & bit != 0
     }
 
+    /// Length in bytes and id of the longest token that `text` begins with.
     #[inline(never)]
-    fn search(&self, text: &str, at: usize) -> Option<(usize, u32)> {
-        let input = Input::new(text).span(at..text.len()).anchored(Anchored::Yes);
-        self.automaton.find(input).map(|found| (found.len(), self.ids[found.pattern().as_usize()]))
+    pub(super) fn longest(&self, text: &[u8]) -> Option<(usize, u32)> {
+        let mut node = self.nodes[0];
+        let mut found = None;
+        for (length, &byte) in (1..).zip(text) {
+            let children = &self.nodes[node[0] as usize..][..node[1] as usize];
+            let Ok(child) = children.binary_search_by_key(&u32::from(byte), |child| child[3]) else { break };
+            node = children[child];
+            if node[2] != NO_ID {
+                found = Some((length, node[2]));
+            }
+        }
+        found
     }
 }
 
-#[inline]
-fn place(first: char) -> (usize, u64) {
+/// Nodes breadth first, so that the children of one lie side by side.
+fn trie(tokens: &[(&str, u32)]) -> Result<Vec<Node>, Refusal> {
+    let mut nodes: Vec<Node> = vec![[0, 0, NO_ID, 0]];
+    let mut sorted: Vec<(&[u8], u32)> = tokens.iter().map(|(content, id)| (content.as_bytes(), *id)).collect();
+    sorted.sort_unstable();
+    // Of each node: the tokens below it, and how many of their bytes led to it.
+    let mut pending = std::collections::VecDeque::from([(0, sorted, 0)]);
+    while let Some((at, tokens, depth)) = pending.pop_front() {
+        let mut below: BTreeMap<u8, Vec<(&[u8], u32)>> = BTreeMap::new();
+        for (content, id) in tokens {
+            match content.get(depth) {
+                Some(&byte) => below.entry(byte).or_default().push((content, id)),
+                None => nodes[at][2] = id,
+            }
+        }
+        nodes[at][0] = u32::try_from(nodes.len()).map_err(|_| "added_tokens: too much text".to_owned())?;
+        nodes[at][1] = below.len() as u32;
+        for (byte, tokens) in below {
+            pending.push_back((nodes.len(), tokens, depth + 1));
+            nodes.push([0, 0, NO_ID, u32::from(byte)]);
+        }
+    }
+    Ok(nodes)
+}
+
+#[inline(always)]
+fn place(first: u32) -> (usize, u64) {
     let low = first as usize % 4096;
     (low / 64, 1 << (low % 64))
 }

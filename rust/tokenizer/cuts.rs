@@ -10,60 +10,73 @@
 //! The set of (x, y) that some merge does join may safely hold more than it must: a missed cut gives a longer unit
 //! with the same ids. So pairs beyond ASCII share one bit by hash.
 
-use super::definition::Merge;
-use super::hash::mix;
+use super::definition::SPACE_MARK;
+use super::format::{Reader, Refusal, Section, Writer};
 
-pub(super) struct Cuts {
+/// Words of the set of ASCII pairs, one bit a pair.
+const ASCII_WORDS: usize = 128 * 128 / 64;
+
+pub(super) struct Cuts<'a> {
     /// Bit `x * 128 + y`.
-    ascii: [u64; 256],
-    hashed: Vec<u64>,
+    ascii: &'a [u64; ASCII_WORDS],
+    /// A power of two of bits.
+    hashed: &'a [u64],
     shift: u32,
 }
 
-impl Cuts {
-    /// `merges` holds at least those that can happen.
-    pub(super) fn new(merges: &[(u32, &Merge<'_>)]) -> Self {
-        let pairs = merges.iter().filter_map(|(_, merge)| {
-            Some((canonical(merge.left_text.chars().next_back()?), canonical(merge.right_text.chars().next()?)))
-        });
-        let mut pairs: Vec<(char, char)> = pairs.collect();
+impl<'a> Cuts<'a> {
+    /// Writes the set of the pairs of characters that merges join, in any order.
+    pub(super) fn write(joined: impl Iterator<Item = (char, char)>, writer: &mut Writer) {
+        let mut pairs: Vec<(u32, u32)> = joined.map(|(x, y)| (canonical(x as u32), canonical(y as u32))).collect();
         pairs.sort_unstable();
         pairs.dedup();
         // At 32 bits a pair, one cut in 32 is missed.
         let bits = (pairs.len() * 32).next_power_of_two().max(64);
-        let mut cuts = Self { ascii: [0; 256], hashed: vec![0; bits / 64], shift: 64 - bits.trailing_zeros() };
+        let shift = 64 - bits.trailing_zeros();
+        let (mut ascii, mut hashed) = ([0; ASCII_WORDS], vec![0; bits / 64]);
         for (left, right) in pairs {
-            if left.is_ascii() && right.is_ascii() {
-                let bit = left as usize * 128 + right as usize;
-                cuts.ascii[bit / 64] |= 1 << (bit % 64);
+            if (left | right) < 128 {
+                let bit = (left * 128 + right) as usize;
+                ascii[bit / 64] |= 1_u64 << (bit % 64);
             } else {
-                let bit = cuts.hash(left, right);
-                cuts.hashed[bit / 64] |= 1 << (bit % 64);
+                let bit = hash(left, right, shift);
+                hashed[bit / 64] |= 1_u64 << (bit % 64);
             }
         }
-        cuts
+        writer.section(Section::AsciiCuts, &ascii);
+        writer.section(Section::HashedCuts, &hashed);
+    }
+
+    pub(super) fn read(reader: &Reader<'a>) -> Result<Self, Refusal> {
+        let ascii = reader.section(Section::AsciiCuts)?;
+        let hashed: &[u64] = reader.section(Section::HashedCuts)?;
+        let ascii = ascii.try_into().map_err(|_| "cuts: wrong size".to_owned())?;
+        if !hashed.len().is_power_of_two() {
+            return Err("cuts: size is no power of two".to_owned());
+        }
+        Ok(Self { ascii, hashed, shift: 64 - (hashed.len() * 64).trailing_zeros() })
     }
 
     /// Whether a merge may join a symbol that ends with `left` and one that begins with `right`, both canonical.
-    #[inline]
-    pub(super) fn may_join(&self, left: char, right: char) -> bool {
-        if left.is_ascii() && right.is_ascii() {
-            let bit = left as usize * 128 + right as usize;
-            self.ascii[bit / 64] >> (bit % 64) & 1 == 1
+    #[inline(always)]
+    pub(super) fn may_join(&self, left: u32, right: u32) -> bool {
+        let (words, bit) = if (left | right) < 128 {
+            (&self.ascii[..], (left * 128 + right) as usize)
         } else {
-            let bit = self.hash(left, right);
-            self.hashed[bit / 64] >> (bit % 64) & 1 == 1
-        }
-    }
-
-    #[inline]
-    fn hash(&self, left: char, right: char) -> usize {
-        (mix(u64::from(left as u32) << 32 | u64::from(right as u32), 0) >> self.shift) as usize
+            (self.hashed, hash(left, right, self.shift))
+        };
+        words[bit / 64] >> (bit % 64) & 1 == 1
     }
 }
 
+#[inline(always)]
+fn hash(left: u32, right: u32, shift: u32) -> usize {
+    // Characters have 21 bits; the high bits of the product depend on all of them.
+    ((u64::from(left) << 21 | u64::from(right)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift) as usize
+}
+
 /// The normalizer turns a space into U+2581; here a space stands for both, so that text needs no rewriting.
-#[inline]
-pub(super) fn canonical(character: char) -> char {
-    if character == super::definition::SPACE_MARK { ' ' } else { character }
+#[inline(always)]
+pub(super) fn canonical(character: u32) -> u32 {
+    if character == SPACE_MARK as u32 { ' ' as u32 } else { character }
 }

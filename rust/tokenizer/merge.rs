@@ -1,233 +1,220 @@
 //! BPE proper: the symbols of a unit, joined two by two, always the pair of least rank, the leftmost on ties.
+//!
+//! A symbol is a piece, numbered so that of two products the one with the lesser number is made first: since every
+//! piece that text can bring about has exactly one merge that makes it (see `compile.rs`), its number says its rank.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::definition::{Definition, Merge, NO_ID, SPACE_MARK};
-use super::hash::mix;
-use crate::error::{Error, Result};
+use super::definition::SPACE_MARK;
+use super::format::{Reader, Refusal, Section, Writer};
 
-/// Units of more symbols than this use a heap; below it, moving a few words down is cheaper.
-const LINEAR: usize = 64;
+/// Bits of a symbol's number: two symbols and their product are one word.
+pub(super) const BITS: u32 = 21;
+/// No symbol; also the number that no symbol may have.
+pub(super) const NO_SYMBOL: u32 = (1 << BITS) - 1;
+
+/// Above `left << BITS | right`, below it the product. All ones where there is none.
+type Slot = u64;
+const EMPTY: Slot = u64::MAX;
+
+/// A merge that text can bring about.
+pub(super) struct Pair {
+    pub left: u32,
+    pub right: u32,
+    pub product: u32,
+}
 
 /// Merges by their two parts, and the symbols that a text begins as.
-pub(super) struct Merger {
-    pairs: Vec<Slot>,
-    /// `blocks[pages[c >> 8]][c & 255]` is the id of the character `c`, or [`NO_ID`].
-    pages: Vec<u16>,
-    blocks: Vec<[u32; 256]>,
-    byte_ids: [u32; 256],
+pub(super) struct Merger<'a> {
+    /// A power of two of slots, never all taken.
+    pairs: &'a [Slot],
+    shift: u32,
+    /// `blocks[pages[c >> 8]][c & 255]` is the symbol of the character `c`, or [`NO_SYMBOL`].
+    pages: &'a [u16],
+    blocks: &'a [[u32; 256]],
+    byte_symbols: &'a [u32; 256],
+    /// The ids of the symbols; empty where they are their numbers.
+    ids: &'a [u32],
 }
-
-#[derive(Clone, Copy)]
-struct Slot {
-    left: u32,
-    right: u32,
-    outcome: Outcome,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-struct Outcome {
-    rank: u32,
-    product: u32,
-}
-
-const NEVER: Outcome = Outcome { rank: u32::MAX, product: NO_ID };
 
 /// Room to work in, kept between units.
 #[derive(Default)]
 pub(super) struct Scratch {
     symbols: Vec<u32>,
-    outcomes: Vec<Outcome>,
     links: Vec<Link>,
     queue: BinaryHeap<Reverse<(u32, u32)>>,
-    /// Rank of the last merge, once there has been one.
-    pub last_rank: u32,
 }
 
-/// Neighbours in the list of living symbols; [`NO_ID`] at its ends.
+/// Neighbours in the list of living symbols; [`END`] at its ends.
 #[derive(Clone, Copy)]
 struct Link {
     previous: u32,
     next: u32,
 }
 
-impl Merger {
-    /// Knows those of the definition's merges that are in `merges`, each with its rank, in order of rank.
-    pub(super) fn new(definition: &Definition<'_>, merges: &[(u32, &Merge<'_>)]) -> Self {
-        let size = (merges.len() * 2).next_power_of_two().max(2);
-        let pairs = vec![Slot { left: NO_ID, right: NO_ID, outcome: NEVER }; size];
-        let (pages, blocks) = (vec![0; 0x1100], vec![[NO_ID; 256]]);
-        let mut merger = Self { pairs, pages, blocks, byte_ids: definition.byte_ids };
-        // Of two merges of one pair the library keeps the later.
-        for &(rank, merge) in merges {
-            merger.insert(merge, rank);
-        }
-        for (piece, &id) in &definition.pieces {
-            let mut characters = piece.chars();
-            // A space is U+2581 by now, so a piece that is a space is never met.
-            if let (Some(character), None) = (characters.next(), characters.next())
-                && character != ' '
-            {
-                merger.set_character(character, id);
-                if character == SPACE_MARK {
-                    merger.set_character(' ', id);
-                }
+const END: u32 = u32::MAX;
+
+/// What the tables are made from.
+pub(super) struct Symbols {
+    pub pairs: Vec<Pair>,
+    pub characters: Vec<(char, u32)>,
+    pub bytes: [u32; 256],
+    /// As in [`Merger`].
+    pub ids: Vec<u32>,
+}
+
+impl<'a> Merger<'a> {
+    pub(super) fn write(symbols: &Symbols, writer: &mut Writer) {
+        let mut pairs = vec![EMPTY; (symbols.pairs.len() * 2).next_power_of_two().max(2)];
+        let shift = 64 - pairs.len().trailing_zeros();
+        for pair in &symbols.pairs {
+            let mut at = place(pair.left, pair.right, shift);
+            while pairs[at] != EMPTY {
+                at = (at + 1) & (pairs.len() - 1);
             }
+            pairs[at] = key(pair.left, pair.right) << BITS | u64::from(pair.product);
         }
-        merger
-    }
-
-    fn insert(&mut self, merge: &Merge<'_>, rank: u32) {
-        let mut at = self.place(merge.left, merge.right);
-        while self.pairs[at].left != NO_ID && (self.pairs[at].left, self.pairs[at].right) != (merge.left, merge.right) {
-            at = (at + 1) & (self.pairs.len() - 1);
+        let (mut pages, mut blocks) = (vec![0_u16; 0x1100], vec![[NO_SYMBOL; 256]]);
+        for &(character, symbol) in &symbols.characters {
+            let page = &mut pages[character as usize >> 8];
+            if *page == 0 {
+                // At most 0x1100 pages.
+                *page = blocks.len() as u16;
+                blocks.push([NO_SYMBOL; 256]);
+            }
+            blocks[usize::from(*page)][character as usize & 255] = symbol;
         }
-        self.pairs[at] =
-            Slot { left: merge.left, right: merge.right, outcome: Outcome { rank, product: merge.product } };
+        writer.section(Section::Pairs, &pairs);
+        writer.section(Section::CharacterPages, &pages);
+        writer.section(Section::CharacterBlocks, &blocks);
+        writer.section(Section::ByteSymbols, &symbols.bytes);
+        writer.section(Section::Ids, &symbols.ids);
     }
 
-    fn set_character(&mut self, character: char, id: u32) {
-        let page = &mut self.pages[character as usize >> 8];
-        if *page == 0 {
-            // At most 0x1100 pages.
-            *page = self.blocks.len() as u16;
-            self.blocks.push([NO_ID; 256]);
+    pub(super) fn read(reader: &Reader<'a>) -> Result<Self, Refusal> {
+        let pairs: &[Slot] = reader.section(Section::Pairs)?;
+        if pairs.len() < 2 || !pairs.len().is_power_of_two() || !pairs.contains(&EMPTY) {
+            return Err("pairs: size is no power of two, or no slot is empty".to_owned());
         }
-        self.blocks[usize::from(*page)][character as usize & 255] = id;
+        let pages: &[u16] = reader.section(Section::CharacterPages)?;
+        let blocks: &[[u32; 256]] = reader.section(Section::CharacterBlocks)?;
+        if pages.len() != 0x1100 || pages.iter().any(|page| usize::from(*page) >= blocks.len()) {
+            return Err("characters: a page leads outside".to_owned());
+        }
+        let byte_symbols = reader.section(Section::ByteSymbols)?.try_into().map_err(|_| "bytes: wrong size")?;
+        let ids = reader.section(Section::Ids)?;
+        Ok(Self { pairs, shift: 64 - pairs.len().trailing_zeros(), pages, blocks, byte_symbols, ids })
     }
 
-    #[inline]
-    fn place(&self, left: u32, right: u32) -> usize {
-        mix(u64::from(left) << 32 | u64::from(right), 0) as usize & (self.pairs.len() - 1)
-    }
-
-    #[inline]
-    fn outcome(&self, left: u32, right: u32) -> Outcome {
-        let mut at = self.place(left, right);
+    /// The product of two symbols, or [`NO_SYMBOL`].
+    #[inline(always)]
+    pub(super) fn product(&self, left: u32, right: u32) -> u32 {
+        let key = key(left, right);
+        let mut at = place(left, right, self.shift);
         loop {
-            let slot = &self.pairs[at];
-            if slot.left == left && slot.right == right {
-                return slot.outcome;
+            let slot = self.pairs[at & (self.pairs.len() - 1)];
+            if slot >> BITS == key {
+                return slot as u32 & NO_SYMBOL;
             }
-            if slot.left == NO_ID {
-                return NEVER;
+            if slot == EMPTY {
+                return NO_SYMBOL;
             }
-            at = (at + 1) & (self.pairs.len() - 1);
+            at += 1;
         }
     }
 
-    /// Appends the ids of `unit`, in which a space stands for U+2581, to `ids`.
-    ///
-    /// # Errors
-    /// The unit has 4 Gi symbols or more.
-    pub(super) fn encode(&self, unit: &str, scratch: &mut Scratch, ids: &mut Vec<u32>) -> Result<()> {
+    /// Calls `emit` with the ids of `unit`, in which a space stands for U+2581. For units of any length and of any
+    /// characters; see `lanes.rs` for ordinary ones.
+    #[inline(never)]
+    pub(super) fn encode(&self, unit: &str, scratch: &mut Scratch, mut emit: impl FnMut(u32)) {
         scratch.symbols.clear();
-        self.begin(unit, &mut scratch.symbols);
-        if scratch.symbols.len() <= LINEAR {
-            self.merge_linear(scratch);
-            ids.extend_from_slice(&scratch.symbols);
-            return Ok(());
-        }
-        if scratch.symbols.len() >= NO_ID as usize {
-            return Err(Error::Tokenizer(format!("{} characters that cannot be cut", scratch.symbols.len())));
-        }
-        self.merge_heap(scratch);
-        let mut at = 0;
-        while at != NO_ID {
-            ids.push(scratch.symbols[at as usize]);
-            at = scratch.links[at as usize].next;
-        }
-        Ok(())
+        self.begin(unit, |symbol| scratch.symbols.push(symbol));
+        self.merge(scratch);
+        scratch.symbols.iter().filter(|symbol| **symbol != NO_SYMBOL).for_each(|symbol| emit(self.id(*symbol)));
+    }
+
+    /// Asks for the cache line that [`Self::product`] will read.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, left: u32, right: u32) {
+        crate::prefetch::prefetch(self.pairs, place(left, right, self.shift));
+    }
+
+    /// The id of a symbol.
+    #[inline(always)]
+    pub(super) fn id(&self, symbol: u32) -> u32 {
+        if self.ids.is_empty() { symbol } else { self.ids.get(symbol as usize).copied().unwrap_or(symbol) }
     }
 
     /// One symbol a character; those that are no piece become byte pieces.
-    fn begin(&self, unit: &str, symbols: &mut Vec<u32>) {
+    #[inline(always)]
+    pub(super) fn begin(&self, unit: &str, mut push: impl FnMut(u32)) {
         for character in unit.chars() {
-            let id = self.blocks[usize::from(self.pages[character as usize >> 8])][character as usize & 255];
-            if id != NO_ID {
-                symbols.push(id);
+            let symbol = self.blocks[usize::from(self.pages[character as usize >> 8])][character as usize & 255];
+            if symbol != NO_SYMBOL {
+                push(symbol);
                 continue;
             }
             let character = if character == ' ' { SPACE_MARK } else { character };
             let mut buffer = [0; 4];
-            let bytes = character.encode_utf8(&mut buffer).bytes();
-            symbols.extend(bytes.map(|byte| self.byte_ids[usize::from(byte)]));
+            character.encode_utf8(&mut buffer).bytes().for_each(|byte| push(self.byte_symbols[usize::from(byte)]));
         }
     }
 
-    fn merge_linear(&self, Scratch { symbols, outcomes, last_rank, .. }: &mut Scratch) {
-        outcomes.clear();
-        outcomes.extend(symbols.windows(2).map(|pair| self.outcome(pair[0], pair[1])));
-        loop {
-            let mut best = (NEVER.rank, 0);
-            for (at, outcome) in outcomes.iter().enumerate() {
-                if outcome.rank < best.0 {
-                    best = (outcome.rank, at);
-                }
-            }
-            let (rank, at) = best;
-            if rank == NEVER.rank {
-                return;
-            }
-            *last_rank = rank;
-            symbols[at] = outcomes[at].product;
-            symbols.remove(at + 1);
-            outcomes.remove(at);
-            if at > 0 {
-                outcomes[at - 1] = self.outcome(symbols[at - 1], symbols[at]);
-            }
-            if at < outcomes.len() {
-                outcomes[at] = self.outcome(symbols[at], symbols[at + 1]);
-            }
-        }
-    }
-
-    /// A dead symbol becomes [`NO_ID`]. A queued (rank, place) is void if the pair at that place has another rank by
-    /// now: a rank belongs to one pair.
-    fn merge_heap(&self, Scratch { symbols, links, queue, last_rank, .. }: &mut Scratch) {
-        let last = symbols.len() as u32 - 1;
+    /// A dead symbol becomes [`NO_SYMBOL`]. A queued (product, place) is void if the pair at that place has another
+    /// product by now.
+    fn merge(&self, scratch: &mut Scratch) {
+        let Scratch { symbols, links, queue } = scratch;
+        let count = u32::try_from(symbols.len()).expect("units are cut before they are that long");
         links.clear();
-        links.extend((0..=last).map(|at| Link {
-            previous: at.checked_sub(1).unwrap_or(NO_ID),
-            next: if at == last { NO_ID } else { at + 1 },
+        links.extend((0..count).map(|at| Link {
+            previous: at.checked_sub(1).unwrap_or(END),
+            next: if at + 1 == count { END } else { at + 1 },
         }));
-        let candidates = symbols.windows(2).zip(0..).map(|(pair, at)| (self.outcome(pair[0], pair[1]).rank, at));
+        let candidates = symbols.windows(2).zip(0..).map(|(pair, at)| (self.product(pair[0], pair[1]), at));
         // Built at once: a heap from a vector takes linear time.
         let mut entries = std::mem::take(queue).into_vec();
         entries.clear();
-        entries.extend(candidates.filter(|(rank, _)| *rank != NEVER.rank).map(Reverse));
+        entries.extend(candidates.filter(|(product, _)| *product != NO_SYMBOL).map(Reverse));
         *queue = entries.into();
 
-        while let Some(Reverse((rank, at))) = queue.pop() {
+        while let Some(Reverse((product, at))) = queue.pop() {
             let Link { previous, next } = links[at as usize];
-            if symbols[at as usize] == NO_ID || next == NO_ID {
+            if symbols[at as usize] == NO_SYMBOL || next == END {
                 continue;
             }
-            let outcome = self.outcome(symbols[at as usize], symbols[next as usize]);
-            if outcome.rank != rank {
+            if self.product(symbols[at as usize], symbols[next as usize]) != product {
                 continue;
             }
-            *last_rank = rank;
             let after = links[next as usize].next;
-            symbols[at as usize] = outcome.product;
-            symbols[next as usize] = NO_ID;
+            symbols[at as usize] = product;
+            symbols[next as usize] = NO_SYMBOL;
             links[at as usize].next = after;
-            if after != NO_ID {
+            if after != END {
                 links[after as usize].previous = at;
             }
             let mut enqueue = |left: u32, right: u32| {
-                let rank = self.outcome(symbols[left as usize], symbols[right as usize]).rank;
-                if rank != NEVER.rank {
-                    queue.push(Reverse((rank, left)));
+                let product = self.product(symbols[left as usize], symbols[right as usize]);
+                if product != NO_SYMBOL {
+                    queue.push(Reverse((product, left)));
                 }
             };
-            if previous != NO_ID {
+            if previous != END {
                 enqueue(previous, at);
             }
-            if after != NO_ID {
+            if after != END {
                 enqueue(at, after);
             }
         }
     }
+}
+
+#[inline(always)]
+fn key(left: u32, right: u32) -> u64 {
+    u64::from(left) << BITS | u64::from(right)
+}
+
+#[inline(always)]
+fn place(left: u32, right: u32, shift: u32) -> usize {
+    (key(left, right).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift) as usize
 }

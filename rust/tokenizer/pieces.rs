@@ -1,64 +1,179 @@
-//! Pieces by their bytes: open addressing over one block of text.
+//! Pieces by their bytes: one cache line a probe.
 
-use super::hash::hash_bytes;
+use super::format::{Reader, Refusal, Section, Writer};
+use super::hash::{hash_bytes, mix};
 
-/// Strings that are one id as a whole.
-pub(super) struct Pieces {
-    slots: Vec<Slot>,
-    text: Vec<u8>,
+/// Text of up to this many bytes is its own key.
+pub(super) const SHORT: usize = 15;
+
+/// The bytes of a short text, zeros behind them, and in the last byte their number. No text has the key of zeros.
+pub(super) type Key = [u64; 2];
+
+/// A cache line: three keys (two words each, zero where there is none), then three symbols of 32 bits.
+type Bucket = [u64; 8];
+const KEYS: usize = 3;
+
+/// A longer piece: hash bits that did not choose the slot, where its text begins, its length (zero in an empty slot),
+/// its symbol.
+type Slot = [u32; 4];
+
+/// Strings that are one symbol as a whole.
+pub(super) struct Pieces<'a> {
+    buckets: &'a [Bucket],
+    /// A power of two of slots, never all taken.
+    slots: &'a [Slot],
+    text: &'a [u8],
+    /// Bytes of the longest piece.
     longest: usize,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Slot {
-    /// The half of the hash that did not choose the slot.
-    tag: u32,
-    start: u32,
-    /// Zero for a slot without a piece: no piece is empty.
-    length: u32,
-    id: u32,
-}
-
-impl Pieces {
+impl<'a> Pieces<'a> {
     /// `pieces` are distinct; empty ones are left out.
-    pub(super) fn new(pieces: &[(String, u32)]) -> Result<Self, String> {
-        let slots = vec![Slot::default(); (pieces.len() * 2).next_power_of_two().max(2)];
-        let mut table = Self { slots, text: Vec::new(), longest: 0 };
-        for (piece, id) in pieces.iter().filter(|(piece, _)| !piece.is_empty()) {
-            let (mut at, tag) = table.place(piece.as_bytes());
-            while table.slots[at].length != 0 {
-                at = (at + 1) & (table.slots.len() - 1);
-            }
-            let start = u32::try_from(table.text.len()).map_err(|_| "model.vocab: 4 GiB of text".to_owned())?;
-            let length = u32::try_from(piece.len()).map_err(|_| "model.vocab: 4 GiB of text".to_owned())?;
-            table.slots[at] = Slot { tag, start, length, id: *id };
-            table.text.extend_from_slice(piece.as_bytes());
-            table.longest = table.longest.max(piece.len());
+    pub(super) fn write(pieces: &[(String, u32)], writer: &mut Writer) -> Result<(), Refusal> {
+        let (short, long): (Vec<_>, Vec<_>) =
+            pieces.iter().filter(|(piece, _)| !piece.is_empty()).partition(|(piece, _)| piece.len() <= SHORT);
+        // Two of three places are taken; one line in seven spills into the next.
+        let mut buckets: Vec<Bucket> = vec![[0; 8]; short.len() / 2 + 1];
+        for (piece, symbol) in short {
+            let key = key(piece.as_bytes(), 0, piece.len());
+            let mut at = bucket(hash_key(key), buckets.len());
+            let place = loop {
+                match (0..KEYS).find(|&place| buckets[at][2 * place + 1] == 0) {
+                    Some(place) => break place,
+                    None => at = (at + 1) % buckets.len(),
+                }
+            };
+            buckets[at][2 * place..2 * place + 2].copy_from_slice(&key);
+            buckets[at][6 + place / 2] |= u64::from(*symbol) << (place % 2 * 32);
         }
-        Ok(table)
+        let mut slots: Vec<Slot> = vec![[0; 4]; (long.len() * 2).next_power_of_two().max(2)];
+        let mut text: Vec<u8> = Vec::new();
+        for (piece, symbol) in long {
+            let (mut at, tag) = slot(piece.as_bytes(), slots.len());
+            while slots[at][2] != 0 {
+                at = (at + 1) & (slots.len() - 1);
+            }
+            let start = u32::try_from(text.len()).map_err(|_| "model.vocab: 4 GiB of text".to_owned())?;
+            let length = u32::try_from(piece.len()).map_err(|_| "model.vocab: 4 GiB of text".to_owned())?;
+            slots[at] = [tag, start, length, *symbol];
+            text.extend_from_slice(piece.as_bytes());
+        }
+        writer.section(Section::ShortPieces, &buckets);
+        writer.section(Section::LongPieces, &slots);
+        writer.section(Section::LongPieceText, &text);
+        Ok(())
     }
 
+    pub(super) fn read(reader: &Reader<'a>) -> Result<Self, Refusal> {
+        let buckets: &[Bucket] = reader.section(Section::ShortPieces)?;
+        let slots: &[Slot] = reader.section(Section::LongPieces)?;
+        let text = reader.section(Section::LongPieceText)?;
+        // A search ends at a bucket with room, or at an empty slot: there must be one.
+        if !buckets.iter().any(|bucket| bucket[2 * KEYS - 1] == 0) {
+            return Err("pieces: no bucket has room".to_owned());
+        }
+        if !slots.len().is_power_of_two() || !slots.iter().any(|slot| slot[2] == 0) {
+            return Err("pieces: size is no power of two, or no slot is empty".to_owned());
+        }
+        let inside = |slot: &Slot| slot[1] as usize + slot[2] as usize <= text.len();
+        if !slots.iter().all(inside) {
+            return Err("pieces: a slot leads outside".to_owned());
+        }
+        let longest = slots.iter().map(|slot| slot[2] as usize).max().unwrap_or(0).max(SHORT);
+        Ok(Self { buckets, slots, text, longest })
+    }
+
+    /// No piece has more bytes.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Asks ahead of its use for the cache line of the key with this hash.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, hash: u64) {
+        crate::prefetch::prefetch(self.buckets, bucket(hash, self.buckets.len()));
+    }
+
+    /// The symbol of a short text, given its key and the hash of that.
+    #[inline(always)]
+    pub(super) fn get_short(&self, key: Key, hash: u64) -> Option<u32> {
+        let mut at = bucket(hash, self.buckets.len());
+        loop {
+            let line = &self.buckets[at];
+            for place in 0..KEYS {
+                if line[2 * place..2 * place + 2] == key {
+                    return Some((line[6 + place / 2] >> (place % 2 * 32)) as u32);
+                }
+            }
+            if line[2 * KEYS - 1] == 0 {
+                return None;
+            }
+            at = if at + 1 == self.buckets.len() { 0 } else { at + 1 };
+        }
+    }
+
+    /// The symbol of `text[start..end]`.
     #[inline]
-    pub(super) fn get(&self, piece: &[u8]) -> Option<u32> {
+    pub(super) fn get(&self, text: &[u8], start: usize, end: usize) -> Option<u32> {
+        if end - start <= SHORT {
+            let key = key(text, start, end - start);
+            self.get_short(key, hash_key(key))
+        } else {
+            self.get_long(&text[start..end])
+        }
+    }
+
+    /// The symbol of a text of more than [`SHORT`] bytes.
+    #[inline(never)]
+    pub(super) fn get_long(&self, piece: &[u8]) -> Option<u32> {
         if piece.len() > self.longest {
             return None;
         }
-        let (mut at, tag) = self.place(piece);
+        let (mut at, tag) = slot(piece, self.slots.len());
         loop {
-            let slot = self.slots[at];
-            if slot.length == 0 {
+            let [found, start, length, symbol] = self.slots[at];
+            if length == 0 {
                 return None;
             }
-            if slot.tag == tag && &self.text[slot.start as usize..][..slot.length as usize] == piece {
-                return Some(slot.id);
+            if found == tag && &self.text[start as usize..][..length as usize] == piece {
+                return Some(symbol);
             }
             at = (at + 1) & (self.slots.len() - 1);
         }
     }
+}
 
-    #[inline]
-    fn place(&self, piece: &[u8]) -> (usize, u32) {
-        let hash = hash_bytes(piece);
-        ((hash as usize) & (self.slots.len() - 1), (hash >> 32) as u32)
-    }
+/// The key of the `length` bytes at `at`, at most [`SHORT`].
+#[inline(always)]
+pub(super) fn key(text: &[u8], at: usize, length: usize) -> Key {
+    let word = |at: usize| u64::from_le_bytes(text[at..at + 8].try_into().expect("eight bytes"));
+    let end = at + length;
+    // Whole words are read where the text has them, before or behind; what is not of the piece is shifted out.
+    let bytes = if at + 16 <= text.len() {
+        let both = u128::from(word(at)) | u128::from(word(at + 8)) << 64;
+        both & !(u128::MAX << (8 * length))
+    } else if end >= 16 {
+        let both = u128::from(word(end - 16)) | u128::from(word(end - 8)) << 64;
+        (both >> 8) >> (8 * (SHORT - length))
+    } else {
+        text[at..end].iter().rev().fold(0, |bytes, &byte| bytes << 8 | u128::from(byte))
+    };
+    [bytes as u64, (bytes >> 64) as u64 | (length as u64) << 56]
+}
+
+#[inline(always)]
+pub(super) fn hash_key(key: Key) -> u64 {
+    mix(key[0], key[1])
+}
+
+#[inline(always)]
+fn bucket(hash: u64, buckets: usize) -> usize {
+    // The high half of a product spreads a hash over any number of buckets.
+    ((u128::from(hash) * buckets as u128) >> 64) as usize
+}
+
+#[inline(always)]
+fn slot(piece: &[u8], slots: usize) -> (usize, u32) {
+    let hash = hash_bytes(piece);
+    ((hash as usize) & (slots - 1), (hash >> 32) as u32)
 }

@@ -1,5 +1,7 @@
 //! Ids equal those of the `tokenizers` library, on the native path and on the other.
 
+#[path = "tokenizer/compiled.rs"]
+mod compiled;
 #[path = "tokenizer/definition.rs"]
 mod definition;
 #[path = "oracle/tokenizer.rs"]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tempfile::TempDir;
-use wldetect::detector::TOKENIZER_FILE;
+use wldetect::tokenizer::TOKENIZER_FILE;
 use wldetect::{DType, Detection, Detector, Error, Format, Tokenizer};
 
 use crate::model::{LANGUAGES, TOKENIZER, TableFile, sha256, write};

@@ -140,11 +140,11 @@ fn real_ids_equal_the_library() {
         [piece.repeat(2), format!(" {piece}"), format!("{piece} "), format!("a{spaced} b"), piece.clone(), spaced]
     };
     let around: Vec<String> = pieces.iter().flat_map(in_context).collect();
-    let pairs: Vec<String> = (0..300_000)
+    let pairs: Vec<String> = (0..1_000_000)
         .map(|_| pieces[random.below(pieces.len())].clone() + &pieces[random.below(pieces.len())])
         .map(|pair| pair.replace('\u{2581}', " "))
         .collect();
-    let strings: Vec<String> = (0..300_000).map(|_| hostile(&mut random)).collect();
+    let strings: Vec<String> = (0..1_000_000).map(|_| hostile(&mut random)).collect();
     let wrong = mismatches("texts", &ours, &library, &texts)
         + mismatches("pieces", &ours, &library, &around)
         + mismatches("pairs of pieces", &ours, &library, &pairs)
