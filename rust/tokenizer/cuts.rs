@@ -13,12 +13,12 @@
 use super::definition::SPACE_MARK;
 use super::format::{Reader, Refusal, Section, Writer};
 
-/// Words of the set of ASCII pairs, one bit a pair.
-const ASCII_WORDS: usize = 128 * 128 / 64;
+/// Which ASCII characters one may be joined with, one bit each.
+type Row = [u64; 2];
 
 pub(super) struct Cuts<'a> {
-    /// Bit `x * 128 + y`.
-    ascii: &'a [u64; ASCII_WORDS],
+    /// Of each ASCII character on the left, those on its right.
+    ascii: &'a [Row; 128],
     /// A power of two of bits.
     hashed: &'a [u64],
     shift: u32,
@@ -33,11 +33,10 @@ impl<'a> Cuts<'a> {
         // At 32 bits a pair, one cut in 32 is missed.
         let bits = (pairs.len() * 32).next_power_of_two().max(64);
         let shift = 64 - bits.trailing_zeros();
-        let (mut ascii, mut hashed) = ([0; ASCII_WORDS], vec![0; bits / 64]);
+        let (mut ascii, mut hashed) = ([[0; 2]; 128], vec![0; bits / 64]);
         for (left, right) in pairs {
             if (left | right) < 128 {
-                let bit = (left * 128 + right) as usize;
-                ascii[bit / 64] |= 1_u64 << (bit % 64);
+                ascii[left as usize][right as usize / 64] |= 1_u64 << (right % 64);
             } else {
                 let bit = hash(left, right, shift);
                 hashed[bit / 64] |= 1_u64 << (bit % 64);
@@ -60,12 +59,18 @@ impl<'a> Cuts<'a> {
     /// Whether a merge may join a symbol that ends with `left` and one that begins with `right`, both canonical.
     #[inline(always)]
     pub(super) fn may_join(&self, left: u32, right: u32) -> bool {
-        let (words, bit) = if (left | right) < 128 {
-            (&self.ascii[..], (left * 128 + right) as usize)
+        if (left | right) < 128 {
+            self.may_join_ascii(left as u8, right as u8)
         } else {
-            (self.hashed, hash(left, right, self.shift))
-        };
-        words[bit / 64] >> (bit % 64) & 1 == 1
+            let bit = hash(left, right, self.shift);
+            self.hashed[bit / 64] >> (bit % 64) & 1 == 1
+        }
+    }
+
+    /// [`Self::may_join`] for two ASCII characters.
+    #[inline(always)]
+    pub(super) fn may_join_ascii(&self, left: u8, right: u8) -> bool {
+        self.ascii[usize::from(left) % 128][usize::from(right) / 64 % 2] >> (right % 64) & 1 == 1
     }
 }
 

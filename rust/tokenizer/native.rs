@@ -24,6 +24,8 @@ pub(super) struct Native<'a> {
     cuts: Cuts<'a>,
     pieces: Pieces<'a>,
     merger: Merger<'a>,
+    /// Whether a byte is an ASCII character that begins no added token.
+    plain: [bool; 256],
     vocab_size: usize,
 }
 
@@ -72,8 +74,10 @@ impl<'a> Native<'a> {
     /// The tables of a file in memory; checked as far as no text can make a search run outside or forever.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, Refusal> {
         let reader = Reader::new(bytes)?;
+        let added = Added::read(&reader)?;
         Ok(Self {
-            added: Added::read(&reader)?,
+            plain: std::array::from_fn(|byte| byte < 128 && !added.may_start(byte as u32)),
+            added,
             cuts: Cuts::read(&reader)?,
             pieces: Pieces::read(&reader)?,
             merger: Merger::read(&reader)?,
@@ -138,7 +142,22 @@ impl<'a> Native<'a> {
         let mut last = canonical(first);
         // Only a unit under way can be longer: this much text holds the others whole.
         let stop = text.len().min(start + longest);
-        while at < stop {
+        while at < stop && ahead.units < AHEAD {
+            if last < 128 && self.plain[usize::from(text[at])] {
+                // Each character ends one unit at most.
+                let run = &text[at..stop.min(at + AHEAD - ahead.units)];
+                for &byte in run {
+                    if !self.plain[usize::from(byte)] {
+                        break;
+                    }
+                    // Without a branch: where words end cannot be foreseen.
+                    ahead.ends[ahead.units % AHEAD] = at;
+                    ahead.units += usize::from(!self.cuts.may_join_ascii(last as u8, byte));
+                    at += 1;
+                    last = u32::from(byte);
+                }
+                continue;
+            }
             let (character, length) = decode(text, at);
             let next = canonical(character);
             if self.added.may_start(character) {
@@ -149,14 +168,13 @@ impl<'a> Native<'a> {
                     return ahead;
                 }
             }
-            // Without a branch: where words end cannot be foreseen.
             ahead.ends[ahead.units] = at;
             ahead.units += usize::from(!self.cuts.may_join(last, next));
-            if ahead.units == AHEAD {
-                return ahead;
-            }
             at += length;
             last = next;
+        }
+        if ahead.units == AHEAD {
+            return ahead;
         }
         if at >= text.len() {
             ahead.ends[ahead.units] = text.len();
