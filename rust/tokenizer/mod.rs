@@ -36,7 +36,7 @@ pub struct Tokenizer {
 }
 
 enum Engine {
-    Native(Compiled),
+    Native(Box<Compiled>),
     Library { tokenizer: Box<tokenizers::Tokenizer>, reason: String },
 }
 
@@ -53,7 +53,7 @@ impl Tokenizer {
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let digest: [u8; 32] = Sha256::digest(json).into();
         let engine = match Compiled::from_json(json, &digest) {
-            Ok(compiled) => Engine::Native(compiled),
+            Ok(compiled) => Engine::Native(Box::new(compiled)),
             Err(reason) => Engine::Library { tokenizer: Box::new(load_library(json)?), reason },
         };
         Ok(Self { engine, sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect() })
@@ -78,7 +78,7 @@ impl Tokenizer {
     pub fn open(directory: &Path, sha256: &str) -> Result<Self> {
         let compiled = directory.join(COMPILED_FILE);
         if let Some(engine) = parse_sha256(sha256).and_then(|digest| Compiled::open(&compiled, &digest).ok()) {
-            return Ok(Self { engine: Engine::Native(engine), sha256: sha256.to_owned() });
+            return Ok(Self { engine: Engine::Native(Box::new(engine)), sha256: sha256.to_owned() });
         }
         let path = directory.join(TOKENIZER_FILE);
         let tokenizer = Self::from_file(&path)?;

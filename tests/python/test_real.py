@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import lzma
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from wldetect import WLDetect, _core
+from wldetect import WLDetect
 from wldetect.cli import main
 
 pytestmark = pytest.mark.slow
@@ -72,22 +71,6 @@ def shared(*parts: str) -> Path:
     if not path.exists():
         pytest.skip(f"no {path} (WLDETECT_SHARED)")
     return path
-
-
-def test_the_core_tokenizes_like_the_published_tokenizer() -> None:
-    """Every third sentence of FLORES dev, through the core's build of the tokenizers library and through Python's."""
-    import pyarrow.parquet as pq
-    from tokenizers import Tokenizer
-
-    json_text = lzma.decompress(shared("gemma3", "tokenizer.json.xz").read_bytes()).decode("utf-8")
-    texts = pq.read_table(shared("flores", "dev.parquet"), columns=["text"])["text"].to_pylist()[::3]
-    ids, offsets = _core.Tokenizer(json_text).encode_batch(texts)
-    reference = Tokenizer.from_str(json_text)
-    for first in range(0, len(texts), 5000):
-        encoded = reference.encode_batch_fast(texts[first : first + 5000], add_special_tokens=False)
-        expected = np.concatenate([encoding.ids for encoding in encoded])
-        found = ids[offsets[first] : offsets[min(first + 5000, len(texts))]]
-        np.testing.assert_array_equal(found, expected)
 
 
 def test_148_languages_from_a_part_of_the_real_corpora(tmp_path: Path) -> None:
