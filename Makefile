@@ -8,7 +8,7 @@ CARGO_FEATURES := --features python
 SOURCES := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-quick lint format bench measure clean
+.PHONY: help train test test-quick lint format bench peers measure clean
 
 help: ## Show what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ format: $(VENV)/.tools ## Format the sources
 
 bench: ## Run the criterion benchmarks
 	cargo bench --locked
+
+peers: $(VENV)/.training ## Compare with other detectors (MODEL=directory FLORES=dev.parquet); installs them with pip
+	$(BIN)/python benches/peers/compare.py --model-path "$(MODEL)" --data "$(FLORES)"
 
 measure: $(VENV)/.training ## Print the numbers of the README (DATA=corpora FLORES=dev.parquet)
 	$(BIN)/python scripts/measure_training.py --data "$(DATA)" --flores "$(FLORES)"
