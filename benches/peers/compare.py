@@ -67,7 +67,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--threads", nargs="+", type=_threads, default=[1, 0], metavar="N|all", help="default: 1 all")
     add("--repeat", type=_positive, default=3, metavar="N", help="rounds (default: %(default)s)")
     names = [peer.name for peer in PEERS]
-    add("--peers", nargs="+", choices=names, default=names, metavar="NAME", help="which: " + ", ".join(names))
+    add(
+        "--peers",
+        nargs="+",
+        choices=names,
+        default=names,
+        metavar="NAME",
+        help="which, beside this package: " + ", ".join(names[1:]),
+    )
     add(
         "--wldetect-python",
         type=Path,
@@ -317,7 +324,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             this = peer_named(THIS_PACKAGE)
             bench.install(this)
             try:
-                wanted = bench.work(this, 1, warm=warm, texts=None)["codes"]
+                wanted = bench.work(this, 1, warm=warm, texts=None)["languages"]
             except UnavailableError as reason:
                 raise SystemExit(f"{options.wldetect_python}: wldetect does not run: {reason}") from None
         warm_texts, texts, labels = choose(all_texts, all_labels, wanted, options.limit)

@@ -169,7 +169,7 @@ def _costs(measured: Sequence[Measured]) -> str:
             ", ".join(f"{name} {version}" for name, version in sorted(one.about["versions"].items())
                       if one.peer.requirement is None or name in one.peer.own),
             one.about["python"],
-            str(one.about["languages"]),
+            str(len(one.about["languages"])),
             _number(1e3 * min(run["import_s"] for run in runs)),
             _number(1e3 * min(run["load_s"] for run in runs)),
             _number(min(now) / 1e6) if now else "-",

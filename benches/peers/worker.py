@@ -122,14 +122,13 @@ def run(job: Job) -> dict[str, Any]:
         "import_s": imported - begun,
         "load_s": ready - imported,
         "memory": memory(),
-        "languages": len(set(loaded.languages)),
-        "codes": sorted(set(loaded.languages)),
     }
+    languages = sorted(set(loaded.languages()))
     if job.texts is None:
         about = this_package(options) if peer.requirement is None else distributions(peer.own)
         if peer.name == "reference":
             about["sizes"]["own"] += options.tokenizer.stat().st_size
-        return result | about | {"python": platform.python_version()}
+        return result | about | {"languages": languages, "python": platform.python_version()}
 
     data = json.loads(Path(job.texts).read_text(encoding="utf-8"))
     count = len(data["texts"]) if peer.most_texts is None else min(peer.most_texts, len(data["texts"]))
@@ -140,7 +139,7 @@ def run(job: Job) -> dict[str, Any]:
     cpu, wall = time.process_time(), time.perf_counter()
     answers = loaded.detect(texts)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    right, asked = score(loaded.codes(answers), data["labels"][:count], loaded.languages)
+    right, asked = score(loaded.codes(answers), data["labels"][:count], languages)
     return result | {"texts": count, "bytes": n_bytes, "wall_s": wall, "cpu_s": cpu, "right": right, "asked": asked}
 
 

@@ -47,7 +47,12 @@ def a_run(wall: float, **others: Any) -> dict[str, Any]:
 def measured(name: str, *runs: dict[str, Any]) -> Measured:
     peer = peer_named(name)
     versions = dict.fromkeys(peer.own or (name,), "1.2.3") | {"numpy": "2.0"}
-    about = {"versions": versions, "sizes": {"own": 5e6, "dependencies": 70e6}, "python": "3.12.1", "languages": 60}
+    about = {
+        "versions": versions,
+        "sizes": {"own": 5e6, "dependencies": 70e6},
+        "python": "3.12.1",
+        "languages": ["deu"] * 60,
+    }
     return Measured(peer, about=about, runs={1: list(runs)} if runs else {})
 
 
