@@ -21,6 +21,7 @@ import json
 import os
 import platform
 import random
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -286,7 +287,7 @@ def setting_of(options: argparse.Namespace, about: dict[str, Any], texts: Sequen
         texts=len(texts),
         n_bytes=sum(len(text.encode()) for text in texts),
         repeat=options.repeat,
-        command=" ".join(["python benches/peers/compare.py", *map(placeless, arguments)]),
+        command="python benches/peers/compare.py " + shlex.join(map(placeless, arguments)),
     )
 
 
