@@ -9,28 +9,29 @@ use super::merge::{BITS, Merger, NO_SYMBOL};
 /// Units side by side.
 pub(super) const LANES: usize = 32;
 
-/// Symbols of a unit; longer ones are merged by themselves.
-const SYMBOLS: usize = 32;
+/// Places of a lane: one for each symbol of a unit, and one on each side. Longer units are merged by themselves.
+const PLACES: usize = 32;
+const SYMBOLS: usize = PLACES - 2;
 /// A product and its place are one number, so that the least is the one to be made first. It is positive as a signed
 /// one: the oldest vector instructions compare no others.
-const PLACE_BITS: u32 = SYMBOLS.trailing_zeros();
+const PLACE_BITS: u32 = PLACES.trailing_zeros();
 const _: () = assert!(BITS + PLACE_BITS < i32::BITS);
-/// Products that are looked at together.
-const BLOCK: usize = 8;
 
-const NOTHING: i32 = i32::MAX;
+/// Less than this is a product.
+const NOTHING: i32 = (NO_SYMBOL << PLACE_BITS) as i32;
 
-/// A unit under way.
+/// A unit under way. Nothing here depends on whether a symbol is at an end of the unit, which nobody could foresee:
+/// the places beside the unit hold no symbol, with which nothing has a product.
 #[derive(Clone, Copy)]
 struct Lane {
-    /// `product << PLACE_BITS | place` of each symbol and the next living one, or [`NOTHING`].
-    products: [i32; SYMBOLS],
-    symbols: [u32; SYMBOLS],
+    /// `product << PLACE_BITS | place` of each symbol and the next living one, [`NOTHING`] or more if there is none.
+    products: [i32; PLACES],
+    symbols: [u32; PLACES],
     /// Places of the living neighbours.
-    next: [u8; SYMBOLS],
-    previous: [u8; SYMBOLS],
-    /// Symbols at the beginning.
-    count: usize,
+    next: [u8; PLACES],
+    previous: [u8; PLACES],
+    /// Symbols at the beginning, and one.
+    end: usize,
     /// Where the last merge was made: the products there and before are not known yet.
     merged: usize,
 }
@@ -42,13 +43,13 @@ pub(super) struct Lanes {
 }
 
 /// Neighbours before anything is merged.
-const NEXT: [u8; SYMBOLS] = neighbours(1);
-const PREVIOUS: [u8; SYMBOLS] = neighbours(u8::MAX);
+const NEXT: [u8; PLACES] = neighbours(1);
+const PREVIOUS: [u8; PLACES] = neighbours(u8::MAX);
 
-const fn neighbours(distance: u8) -> [u8; SYMBOLS] {
-    let mut places = [0; SYMBOLS];
+const fn neighbours(distance: u8) -> [u8; PLACES] {
+    let mut places = [0; PLACES];
     let mut at = 0;
-    while at < SYMBOLS {
+    while at < PLACES {
         places[at] = (at as u8).wrapping_add(distance);
         at += 1;
     }
@@ -58,11 +59,11 @@ const fn neighbours(distance: u8) -> [u8; SYMBOLS] {
 impl Default for Lanes {
     fn default() -> Self {
         let empty = Lane {
-            products: [NOTHING; SYMBOLS],
-            symbols: [0; SYMBOLS],
+            products: [NOTHING; PLACES],
+            symbols: [NO_SYMBOL; PLACES],
             next: NEXT,
             previous: PREVIOUS,
-            count: 0,
+            end: 1,
             merged: 0,
         };
         Self { lanes: Box::new([empty; LANES]), taken: 0 }
@@ -79,20 +80,20 @@ impl Lanes {
     #[inline(always)]
     pub(super) fn push(&mut self, merger: &Merger<'_>, unit: &str) -> Option<usize> {
         let lane = &mut self.lanes[self.taken % LANES];
-        let mut count = 0;
+        let mut end = 1;
         let mut last = NO_SYMBOL;
         merger.begin(unit, |symbol| {
-            lane.symbols[count % SYMBOLS] = symbol;
-            if count > 0 {
-                merger.prefetch(last, symbol);
-            }
+            lane.symbols[end % PLACES] = symbol;
+            merger.prefetch(last, symbol);
             last = symbol;
-            count += 1;
+            end += 1;
         });
-        if count > SYMBOLS {
+        if end > SYMBOLS + 1 {
+            lane.symbols[0] = NO_SYMBOL;
             return None;
         }
-        lane.count = count;
+        lane.symbols[end] = NO_SYMBOL;
+        lane.end = end;
         self.taken += 1;
         Some(self.taken - 1)
     }
@@ -125,11 +126,11 @@ impl Lanes {
     #[inline(always)]
     pub(super) fn ids(&self, number: usize, merger: &Merger<'_>, ids: &mut [u32; SYMBOLS]) -> usize {
         let lane = &self.lanes[number % LANES];
-        let (mut at, mut length) = (0, 0);
-        while at < lane.count {
-            ids[length % SYMBOLS] = merger.id(lane.symbols[at % SYMBOLS]);
+        let (mut at, mut length) = (1, 0);
+        while at < lane.end {
+            ids[length % SYMBOLS] = merger.id(lane.symbols[at % PLACES]);
             length += 1;
-            at = usize::from(lane.next[at % SYMBOLS]);
+            at = usize::from(lane.next[at % PLACES]);
         }
         length
     }
@@ -141,17 +142,9 @@ pub(super) type LaneIds = [u32; SYMBOLS];
 impl Lane {
     #[inline(always)]
     fn begin(&mut self, merger: &Merger<'_>) {
-        let count = self.count.min(SYMBOLS);
-        (self.next, self.previous) = (NEXT, PREVIOUS);
-        let mut last = self.symbols[0];
-        for at in 1..count {
-            let symbol = self.symbols[at];
-            self.products[at - 1] = packed(merger.product(last, symbol), at - 1);
-            last = symbol;
-        }
-        // Up to the end of the block, nothing.
-        for product in &mut self.products[count.saturating_sub(1)..count.next_multiple_of(BLOCK).min(SYMBOLS)] {
-            *product = NOTHING;
+        (self.next, self.previous, self.products) = (NEXT, PREVIOUS, [NOTHING; PLACES]);
+        for at in 1..self.end.min(PLACES) - 1 {
+            self.products[at] = packed(merger.product(self.symbols[at], self.symbols[at + 1]), at);
         }
     }
 
@@ -159,52 +152,52 @@ impl Lane {
     /// when there is none.
     #[inline(always)]
     fn step(&mut self, merger: &Merger<'_>) -> bool {
-        let mut least = [NOTHING; BLOCK];
-        for block in self.products.chunks_exact(BLOCK).take(self.count.div_ceil(BLOCK)) {
-            for (least, &product) in least.iter_mut().zip(block) {
-                *least = if product < *least { product } else { *least };
-            }
-        }
-        let best = least.into_iter().fold(NOTHING, i32::min);
-        if best == NOTHING {
+        let (first, second) = self.products.split_at(PLACES / 2);
+        let best = if self.end <= PLACES / 2 { least(first) } else { least(first).min(least(second)) };
+        if best >= NOTHING {
             return false;
         }
-        let at = best as usize % SYMBOLS;
+        let at = best as usize % PLACES;
         let product = best as u32 >> PLACE_BITS;
-        let taken = usize::from(self.next[at]) % SYMBOLS;
-        let after = usize::from(self.next[taken]);
+        let taken = usize::from(self.next[at]) % PLACES;
+        let after = usize::from(self.next[taken]) % PLACES;
+        let before = usize::from(self.previous[at]) % PLACES;
         self.symbols[at] = product;
         self.products[taken] = NOTHING;
         self.next[at] = after as u8;
+        self.previous[after] = at as u8;
         self.merged = at;
-        if after < self.count {
-            self.previous[after % SYMBOLS] = at as u8;
-            merger.prefetch(product, self.symbols[after % SYMBOLS]);
-        }
-        if at > 0 {
-            merger.prefetch(self.symbols[usize::from(self.previous[at]) % SYMBOLS], product);
-        }
+        merger.prefetch(product, self.symbols[after]);
+        merger.prefetch(self.symbols[before], product);
         true
     }
 
     /// Looks up what [`Self::step`] asked for.
     #[inline(always)]
     fn catch_up(&mut self, merger: &Merger<'_>) {
-        let at = self.merged % SYMBOLS;
+        let at = self.merged % PLACES;
+        let after = usize::from(self.next[at]) % PLACES;
+        let before = usize::from(self.previous[at]) % PLACES;
         let product = self.symbols[at];
-        let after = usize::from(self.next[at]);
-        self.products[at] = NOTHING;
-        if after < self.count {
-            self.products[at] = packed(merger.product(product, self.symbols[after % SYMBOLS]), at);
-        }
-        if at > 0 {
-            let before = usize::from(self.previous[at]) % SYMBOLS;
-            self.products[before] = packed(merger.product(self.symbols[before], product), before);
-        }
+        self.products[at] = packed(merger.product(product, self.symbols[after]), at);
+        self.products[before] = packed(merger.product(self.symbols[before], product), before);
     }
 }
 
 #[inline(always)]
+fn least(products: &[i32]) -> i32 {
+    let mut least = [NOTHING; PLACES / 2];
+    least.copy_from_slice(products);
+    // Halving by halving: vector instructions, and no branches.
+    for width in [8, 4, 2, 1] {
+        for at in 0..width {
+            least[at] = least[at].min(least[at + width]);
+        }
+    }
+    least[0]
+}
+
+#[inline(always)]
 fn packed(product: u32, at: usize) -> i32 {
-    if product == NO_SYMBOL { NOTHING } else { (product << PLACE_BITS) as i32 | at as i32 }
+    (product << PLACE_BITS) as i32 | at as i32
 }

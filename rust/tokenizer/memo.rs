@@ -5,7 +5,7 @@ use super::pieces::Key;
 /// Ids of a unit that is kept; those of more are not.
 const IDS: usize = 4;
 /// Entries: few enough to stay in a core's own cache.
-const ENTRIES: usize = 1 << 14;
+const ENTRIES: usize = 1 << 15;
 
 /// No id; fills up entries of fewer than [`IDS`].
 const NONE: u32 = u32::MAX;

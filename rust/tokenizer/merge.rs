@@ -8,6 +8,7 @@ use std::collections::BinaryHeap;
 
 use super::definition::SPACE_MARK;
 use super::format::{Reader, Refusal, Section, Writer};
+use super::perfect::{Places, Plan};
 
 /// Bits of a symbol's number: two symbols and their product are one word.
 pub(super) const BITS: u32 = 21;
@@ -27,9 +28,8 @@ pub(super) struct Pair {
 
 /// Merges by their two parts, and the symbols that a text begins as.
 pub(super) struct Merger<'a> {
-    /// A power of two of slots, never all taken.
     pairs: &'a [Slot],
-    shift: u32,
+    places: Places<'a>,
     /// `blocks[pages[c >> 8]][c & 255]` is the symbol of the character `c`, or [`NO_SYMBOL`].
     pages: &'a [u16],
     blocks: &'a [[u32; 256]],
@@ -66,14 +66,11 @@ pub(super) struct Symbols {
 
 impl<'a> Merger<'a> {
     pub(super) fn write(symbols: &Symbols, writer: &mut Writer) {
-        let mut pairs = vec![EMPTY; (symbols.pairs.len() * 2).next_power_of_two().max(2)];
-        let shift = 64 - pairs.len().trailing_zeros();
-        for pair in &symbols.pairs {
-            let mut at = place(pair.left, pair.right, shift);
-            while pairs[at] != EMPTY {
-                at = (at + 1) & (pairs.len() - 1);
-            }
-            pairs[at] = key(pair.left, pair.right) << BITS | u64::from(pair.product);
+        let hashes: Vec<u64> = symbols.pairs.iter().map(|pair| hash(pair.left, pair.right)).collect();
+        let plan = Plan::new(&hashes, hashes.len() + hashes.len() / 8, 1);
+        let mut pairs = vec![EMPTY; plan.lines];
+        for (pair, &line) in symbols.pairs.iter().zip(&plan.line_of) {
+            pairs[line] = key(pair.left, pair.right) << BITS | u64::from(pair.product);
         }
         let (mut pages, mut blocks) = (vec![0_u16; 0x1100], vec![[NO_SYMBOL; 256]]);
         for &(character, symbol) in &symbols.characters {
@@ -86,6 +83,7 @@ impl<'a> Merger<'a> {
             blocks[usize::from(*page)][character as usize & 255] = symbol;
         }
         writer.section(Section::Pairs, &pairs);
+        writer.section(Section::PairPlaces, &plan.displacements);
         writer.section(Section::CharacterPages, &pages);
         writer.section(Section::CharacterBlocks, &blocks);
         writer.section(Section::ByteSymbols, &symbols.bytes);
@@ -94,9 +92,8 @@ impl<'a> Merger<'a> {
 
     pub(super) fn read(reader: &Reader<'a>) -> Result<Self, Refusal> {
         let pairs: &[Slot] = reader.section(Section::Pairs)?;
-        if pairs.len() < 2 || !pairs.len().is_power_of_two() || !pairs.contains(&EMPTY) {
-            return Err("pairs: size is no power of two, or no slot is empty".to_owned());
-        }
+        let places = Places::read(reader.section(Section::PairPlaces)?).filter(|_| !pairs.is_empty());
+        let places = places.ok_or("pairs: wrong size")?;
         let pages: &[u16] = reader.section(Section::CharacterPages)?;
         let blocks: &[[u32; 256]] = reader.section(Section::CharacterBlocks)?;
         if pages.len() != 0x1100 || pages.iter().any(|page| usize::from(*page) >= blocks.len()) {
@@ -104,28 +101,18 @@ impl<'a> Merger<'a> {
         }
         let byte_symbols = reader.section(Section::ByteSymbols)?.try_into().map_err(|_| "bytes: wrong size")?;
         let ids = reader.section(Section::Ids)?;
-        Ok(Self { pairs, shift: 64 - pairs.len().trailing_zeros(), pages, blocks, byte_symbols, ids })
+        Ok(Self { pairs, places, pages, blocks, byte_symbols, ids })
     }
 
     /// The product of two symbols, or [`NO_SYMBOL`].
     #[inline(always)]
     pub(super) fn product(&self, left: u32, right: u32) -> u32 {
-        let key = key(left, right);
-        let mut at = place(left, right, self.shift);
-        loop {
-            let slot = self.pairs[at & (self.pairs.len() - 1)];
-            if slot >> BITS == key {
-                return slot as u32 & NO_SYMBOL;
-            }
-            if slot == EMPTY {
-                return NO_SYMBOL;
-            }
-            at += 1;
-        }
+        let slot = self.pairs[self.places.line(hash(left, right), self.pairs.len())];
+        std::hint::select_unpredictable(slot >> BITS == key(left, right), slot as u32 & NO_SYMBOL, NO_SYMBOL)
     }
 
-    /// Calls `emit` with the ids of `unit`, in which a space stands for U+2581. For units of any length and of any
-    /// characters; see `lanes.rs` for ordinary ones.
+    /// Calls `emit` with the ids of `unit`, in which a space stands for U+2581. For units of any length; see `lanes.rs`
+    /// for those of ordinary length.
     #[inline(never)]
     pub(super) fn encode(&self, unit: &str, scratch: &mut Scratch, mut emit: impl FnMut(u32)) {
         scratch.symbols.clear();
@@ -137,7 +124,7 @@ impl<'a> Merger<'a> {
     /// Asks for the cache line that [`Self::product`] will read.
     #[inline(always)]
     pub(super) fn prefetch(&self, left: u32, right: u32) {
-        crate::prefetch::prefetch(self.pairs, place(left, right, self.shift));
+        crate::prefetch::prefetch(self.pairs, self.places.line(hash(left, right), self.pairs.len()));
     }
 
     /// The id of a symbol.
@@ -214,7 +201,8 @@ fn key(left: u32, right: u32) -> u64 {
     u64::from(left) << BITS | u64::from(right)
 }
 
+/// Different for different pairs: the factor is odd.
 #[inline(always)]
-fn place(left: u32, right: u32, shift: u32) -> usize {
-    (key(left, right).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift) as usize
+fn hash(left: u32, right: u32) -> u64 {
+    key(left, right).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }

@@ -15,6 +15,7 @@ mod long;
 mod memo;
 mod merge;
 mod native;
+mod perfect;
 mod pieces;
 
 use std::path::Path;

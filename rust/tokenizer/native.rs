@@ -10,7 +10,7 @@ use super::format::{Reader, Refusal};
 use super::lanes::{LANES, LaneIds, Lanes};
 use super::long::encode_beginning;
 use super::memo::{Memo, emit_ids};
-use super::merge::{self, Merger};
+use super::merge::{self, Merger, NO_SYMBOL};
 use super::pieces::{Key, Pieces, SHORT, hash_key, key};
 
 /// Units that are cut before any is looked up, so that the tables' cache lines arrive meanwhile.
@@ -39,7 +39,7 @@ pub(super) struct Scratch {
 
 impl Default for Scratch {
     fn default() -> Self {
-        let empty = Unit { key: [0; 2], hash: 0, found: Found::Long };
+        let empty = Unit { key: [0; 2], hash: 0, line: 0, found: Found::Long };
         Self { units: [empty; AHEAD], lanes: Lanes::default(), memo: Memo::default(), merging: Default::default() }
     }
 }
@@ -49,6 +49,8 @@ impl Default for Scratch {
 struct Unit {
     key: Key,
     hash: u64,
+    /// Where a piece of this key would be.
+    line: usize,
     found: Found,
 }
 
@@ -200,7 +202,7 @@ impl<'a> Native<'a> {
             if end - from <= SHORT {
                 unit.key = key(bytes, from, end - from);
                 unit.hash = hash_key(unit.key);
-                self.pieces.prefetch(unit.hash);
+                unit.line = self.pieces.find(unit.hash);
                 memo.prefetch(unit.hash);
             }
             from = end;
@@ -209,12 +211,12 @@ impl<'a> Native<'a> {
         let mut from = start;
         for (&end, unit) in ends.iter().zip(&mut *units) {
             let short = end - from <= SHORT;
-            let piece = if short {
-                self.pieces.get_short(unit.key, unit.hash)
+            let symbol = if short {
+                self.pieces.get_short(unit.key, unit.line)
             } else {
-                self.pieces.get_long(&bytes[from..end])
+                self.pieces.get_long(&bytes[from..end]).unwrap_or(NO_SYMBOL)
             };
-            unit.found = if let Some(symbol) = piece {
+            unit.found = if symbol != NO_SYMBOL {
                 Found::Piece(symbol)
             } else if short && let Some(ids) = memo.get(unit.key, unit.hash) {
                 Found::Kept(ids)

@@ -2,6 +2,8 @@
 
 use super::format::{Reader, Refusal, Section, Writer};
 use super::hash::{hash_bytes, mix};
+use super::merge::NO_SYMBOL;
+use super::perfect::{Places, Plan};
 
 /// Text of up to this many bytes is its own key.
 pub(super) const SHORT: usize = 15;
@@ -20,6 +22,7 @@ type Slot = [u32; 4];
 /// Strings that are one symbol as a whole.
 pub(super) struct Pieces<'a> {
     buckets: &'a [Bucket],
+    places: Places<'a>,
     /// A power of two of slots, never all taken.
     slots: &'a [Slot],
     text: &'a [u8],
@@ -32,19 +35,20 @@ impl<'a> Pieces<'a> {
     pub(super) fn write(pieces: &[(String, u32)], writer: &mut Writer) -> Result<(), Refusal> {
         let (short, long): (Vec<_>, Vec<_>) =
             pieces.iter().filter(|(piece, _)| !piece.is_empty()).partition(|(piece, _)| piece.len() <= SHORT);
-        // Two of three places are taken; one line in seven spills into the next.
-        let mut buckets: Vec<Bucket> = vec![[0; 8]; short.len() / 2 + 1];
-        for (piece, symbol) in short {
-            let key = key(piece.as_bytes(), 0, piece.len());
-            let mut at = bucket(hash_key(key), buckets.len());
-            let place = loop {
-                match (0..KEYS).find(|&place| buckets[at][2 * place + 1] == 0) {
-                    Some(place) => break place,
-                    None => at = (at + 1) % buckets.len(),
-                }
-            };
-            buckets[at][2 * place..2 * place + 2].copy_from_slice(&key);
-            buckets[at][6 + place / 2] |= u64::from(*symbol) << (place % 2 * 32);
+        let keys: Vec<Key> = short.iter().map(|(piece, _)| key(piece.as_bytes(), 0, piece.len())).collect();
+        let hashes: Vec<u64> = keys.iter().map(|&key| hash_key(key)).collect();
+        let mut distinct = hashes.clone();
+        distinct.sort_unstable();
+        if distinct.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err("model.vocab: two pieces share a hash".to_owned());
+        }
+        let plan = Plan::new(&hashes, short.len() * 2 / 5 + 1, KEYS as u8);
+        let mut buckets: Vec<Bucket> = vec![[0; 8]; plan.lines];
+        for ((key, &line), (_, symbol)) in keys.iter().zip(&plan.line_of).zip(&short) {
+            let bucket = &mut buckets[line];
+            let place = (0..KEYS).find(|&place| bucket[2 * place + 1] == 0).expect("room, as planned");
+            bucket[2 * place..2 * place + 2].copy_from_slice(key);
+            bucket[6 + place / 2] |= u64::from(*symbol) << (place % 2 * 32);
         }
         let mut slots: Vec<Slot> = vec![[0; 4]; (long.len() * 2).next_power_of_two().max(2)];
         let mut text: Vec<u8> = Vec::new();
@@ -59,6 +63,7 @@ impl<'a> Pieces<'a> {
             text.extend_from_slice(piece.as_bytes());
         }
         writer.section(Section::ShortPieces, &buckets);
+        writer.section(Section::ShortPiecePlaces, &plan.displacements);
         writer.section(Section::LongPieces, &slots);
         writer.section(Section::LongPieceText, &text);
         Ok(())
@@ -68,10 +73,8 @@ impl<'a> Pieces<'a> {
         let buckets: &[Bucket] = reader.section(Section::ShortPieces)?;
         let slots: &[Slot] = reader.section(Section::LongPieces)?;
         let text = reader.section(Section::LongPieceText)?;
-        // A search ends at a bucket with room, or at an empty slot: there must be one.
-        if !buckets.iter().any(|bucket| bucket[2 * KEYS - 1] == 0) {
-            return Err("pieces: no bucket has room".to_owned());
-        }
+        let places = Places::read(reader.section(Section::ShortPiecePlaces)?).filter(|_| !buckets.is_empty());
+        let places = places.ok_or("pieces: wrong size")?;
         if !slots.len().is_power_of_two() || !slots.iter().any(|slot| slot[2] == 0) {
             return Err("pieces: size is no power of two, or no slot is empty".to_owned());
         }
@@ -80,7 +83,7 @@ impl<'a> Pieces<'a> {
             return Err("pieces: a slot leads outside".to_owned());
         }
         let longest = slots.iter().map(|slot| slot[2] as usize).max().unwrap_or(0).max(SHORT);
-        Ok(Self { buckets, slots, text, longest })
+        Ok(Self { buckets, places, slots, text, longest })
     }
 
     /// No piece has more bytes.
@@ -88,28 +91,25 @@ impl<'a> Pieces<'a> {
         self.longest
     }
 
-    /// Asks ahead of its use for the cache line of the key with this hash.
+    /// Where the key with this hash is, if it is there at all; asks for the cache line ahead of its use.
     #[inline(always)]
-    pub(super) fn prefetch(&self, hash: u64) {
-        crate::prefetch::prefetch(self.buckets, bucket(hash, self.buckets.len()));
+    pub(super) fn find(&self, hash: u64) -> usize {
+        let line = self.places.line(hash, self.buckets.len());
+        crate::prefetch::prefetch(self.buckets, line);
+        line
     }
 
-    /// The symbol of a short text, given its key and the hash of that.
+    /// The symbol of a short text, given its key and what [`Self::find`] says of it; [`NO_SYMBOL`] if it has none.
     #[inline(always)]
-    pub(super) fn get_short(&self, key: Key, hash: u64) -> Option<u32> {
-        let mut at = bucket(hash, self.buckets.len());
-        loop {
-            let line = &self.buckets[at];
-            for place in 0..KEYS {
-                if line[2 * place..2 * place + 2] == key {
-                    return Some((line[6 + place / 2] >> (place % 2 * 32)) as u32);
-                }
-            }
-            if line[2 * KEYS - 1] == 0 {
-                return None;
-            }
-            at = if at + 1 == self.buckets.len() { 0 } else { at + 1 };
+    pub(super) fn get_short(&self, key: Key, line: usize) -> u32 {
+        let bucket = &self.buckets[line];
+        let mut symbol = NO_SYMBOL;
+        for place in 0..KEYS {
+            let same = (bucket[2 * place] ^ key[0]) | (bucket[2 * place + 1] ^ key[1]) == 0;
+            let here = (bucket[6 + place / 2] >> (place % 2 * 32)) as u32;
+            symbol = std::hint::select_unpredictable(same, here, symbol);
         }
+        symbol
     }
 
     /// The symbol of `text[start..end]`.
@@ -117,7 +117,7 @@ impl<'a> Pieces<'a> {
     pub(super) fn get(&self, text: &[u8], start: usize, end: usize) -> Option<u32> {
         if end - start <= SHORT {
             let key = key(text, start, end - start);
-            self.get_short(key, hash_key(key))
+            Some(self.get_short(key, self.find(hash_key(key)))).filter(|symbol| *symbol != NO_SYMBOL)
         } else {
             self.get_long(&text[start..end])
         }
@@ -164,12 +164,6 @@ pub(super) fn key(text: &[u8], at: usize, length: usize) -> Key {
 #[inline(always)]
 pub(super) fn hash_key(key: Key) -> u64 {
     mix(key[0], key[1])
-}
-
-#[inline(always)]
-fn bucket(hash: u64, buckets: usize) -> usize {
-    // The high half of a product spreads a hash over any number of buckets.
-    ((u128::from(hash) * buckets as u128) >> 64) as usize
 }
 
 #[inline(always)]
