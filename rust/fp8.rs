@@ -1,4 +1,5 @@
-//! The two 8-bit float formats of lookup tables; the only place that knows their bits.
+//! The two 8-bit float formats of lookup tables; the only place that knows their bits, beside the vector kernel that
+//! sums E3M4.
 //!
 //! | format | bits (sign, exponent, mantissa) | bias | infinities | NaN | largest finite | smallest subnormal |
 //! |---|---|---|---|---|---|---|
@@ -10,6 +11,7 @@
 //! value too large to represent becomes the largest finite value of its sign rather than infinity or NaN.
 
 use crate::error::{Error, Result};
+use crate::kernel::Kernel;
 
 /// An 8-bit float format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -99,22 +101,59 @@ impl Format {
         table
     }
 
-    const fn decode_bits(self, code: u8) -> f32 {
-        let magnitude = code & 0x7F;
-        let value = if magnitude <= self.max_finite_code() {
-            let mantissa_bits = self.mantissa_bits();
-            let exponent = (magnitude >> mantissa_bits) as i32;
-            let fraction = (magnitude & ((1 << mantissa_bits) - 1)) as u32;
-            // A subnormal has no implicit leading one, and the exponent of the smallest normal.
-            let (significand, exponent) =
-                if exponent == 0 { (fraction, 1) } else { (fraction | 1 << mantissa_bits, exponent) };
-            significand as f32 * power_of_two(exponent - self.bias() - mantissa_bits as i32)
-        } else if matches!(self, Self::E3M4) && magnitude == 0x70 {
-            f32::INFINITY
-        } else {
-            f32::NAN
-        };
-        if code & 0x80 == 0 { value } else { -value }
+    /// Written without branches, so that the compiler turns a loop over it into vectors.
+    #[inline(always)]
+    pub(crate) const fn decode_bits(self, code: u8) -> f32 {
+        let mantissa_bits = self.mantissa_bits();
+        let magnitude = (code & 0x7F) as u32;
+        // Subnormals are plain multiples of the smallest value. The fields of a normal number move into those of an
+        // f32, and its exponent from one bias to the other.
+        let subnormal = (magnitude as f32 * self.step()).to_bits();
+        let normal = (magnitude << (23 - mantissa_bits)) + (((127 - self.bias()) as u32) << 23);
+        let finite = if magnitude < 1 << mantissa_bits { subnormal } else { normal };
+        let infinite = matches!(self, Self::E3M4) && magnitude == 0x70;
+        let special = if infinite { f32::INFINITY.to_bits() } else { f32::NAN.to_bits() };
+        let bits = if magnitude <= self.max_finite_code() as u32 { finite } else { special };
+        f32::from_bits(bits | ((code & 0x80) as u32) << 24)
+    }
+
+    /// The smallest positive value, 2^-6 or 2^-9. Every finite value is a whole multiple of it.
+    pub const fn step(self) -> f32 {
+        power_of_two(1 - self.bias() - self.mantissa_bits() as i32)
+    }
+
+    /// The value of `code` in units of [`Self::step`]; infinities and NaN, which no table holds, count 0.
+    #[inline(always)]
+    pub(crate) const fn multiple(self, code: u8) -> i32 {
+        let mantissa_bits = self.mantissa_bits();
+        let magnitude = (code & 0x7F) as i32;
+        let exponent = magnitude >> mantissa_bits;
+        // A subnormal has no implicit leading one, and the exponent of the smallest normal.
+        let normal = (exponent != 0) as i32;
+        let significand = magnitude & ((1 << mantissa_bits) - 1) | normal << mantissa_bits;
+        let multiple = if self.is_finite(code) { significand << (exponent - normal) } else { 0 };
+        if code & 0x80 == 0 { multiple } else { -multiple }
+    }
+
+    /// [`Self::multiple`] of all 256 codes.
+    #[inline]
+    pub(crate) const fn multiples(self) -> &'static [i32; 256] {
+        const E3M4: [i32; 256] = Format::E3M4.build_multiples();
+        const E4M3FN: [i32; 256] = Format::E4M3FN.build_multiples();
+        match self {
+            Self::E3M4 => &E3M4,
+            Self::E4M3FN => &E4M3FN,
+        }
+    }
+
+    const fn build_multiples(self) -> [i32; 256] {
+        let mut table = [0; 256];
+        let mut code = 0;
+        while code < 256 {
+            table[code] = self.multiple(code as u8);
+            code += 1;
+        }
+        table
     }
 
     /// The code nearest to `value`, ties to the even code, saturating; `None` for NaN.
@@ -145,10 +184,7 @@ impl Format {
     /// The slices differ in length.
     pub fn decode_slice(self, codes: &[u8], values: &mut [f32]) -> Result<()> {
         same_length(codes.len(), values.len())?;
-        let table = self.decode_table();
-        for (value, &code) in values.iter_mut().zip(codes) {
-            *value = table[code as usize];
-        }
+        Kernel::chosen_or_best().decode(self, codes, values);
         Ok(())
     }
 

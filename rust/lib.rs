@@ -15,6 +15,7 @@ pub mod artifact;
 pub mod detector;
 pub mod error;
 pub mod fp8;
+pub mod kernel;
 pub mod pooling;
 mod prefetch;
 #[cfg(feature = "python")]

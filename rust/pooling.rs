@@ -1,10 +1,12 @@
 //! Token rows to one row of logits, and logits to probabilities.
 //!
-//! Stored values are pooled in `f64` and scaled once at the end. Every finite FP8 value is a small integer times a
-//! power of two, so their sum is exact: average pooling gives the same bits in any order of the tokens.
+//! Token ids become row numbers first; what gathers and pools rows takes numbers, whatever they stand for. Stored
+//! values are pooled unscaled and scaled once at the end. Every finite FP8 value is a whole multiple of the format's
+//! smallest, so average pooling sums integers and gives the same bits in any order of the tokens.
 
 use crate::error::{Error, Result};
-use crate::table::Table;
+use crate::kernel::{self, Kernel};
+use crate::table::{DType, Table};
 
 /// How the rows of a text's tokens become one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +43,9 @@ impl Pooling {
 /// Buffers that pooling needs; keep one a thread and reuse it.
 #[derive(Default)]
 pub struct Scratch {
+    rows: Vec<u32>,
+    sums: Vec<i32>,
+    keys: Vec<i8>,
     totals: Vec<f64>,
     peaks: Vec<f64>,
 }
@@ -48,10 +53,11 @@ pub struct Scratch {
 /// Pools the rows of `ids` into `logits` (one value a column) and returns how many rows took part.
 ///
 /// Masked rows and ids past the end of the table are left out. When none is left the answer is 0 and `logits` is
-/// untouched: there is nothing to say about such a text.
+/// untouched: there is nothing to say about such a text. The values of the rows must be finite, which
+/// [`Table::first_non_finite`] tells.
 ///
 /// # Errors
-/// `logits` has not one place for each column.
+/// `logits` has not one place for each column, or `WLDETECT_KERNEL` names a level that this CPU does not have.
 pub fn pool(
     table: &Table<'_>,
     ids: &[u32],
@@ -59,61 +65,165 @@ pub fn pool(
     scratch: &mut Scratch,
     logits: &mut [f32],
 ) -> Result<usize> {
-    if logits.len() != table.columns() {
-        return Err(Error::InvalidArgument(format!(
-            "logits: expected {} places, one a column, found {}",
-            table.columns(),
-            logits.len()
-        )));
-    }
-    let count = ids.iter().filter(|&&id| table.has_row(id)).count();
-    if count == 0 {
-        return Ok(0);
-    }
-    let rows = || ids.iter().copied().filter(|&id| table.has_row(id));
-    let Scratch { totals, peaks } = scratch;
-    totals.clear();
-    totals.resize(table.columns(), 0.0);
-    let scale = f64::from(table.scale());
-    match pooling {
-        Pooling::Average => {
-            for id in rows() {
-                table.for_each_value(id, |column, value| totals[column] += value);
-            }
-            totals.iter_mut().for_each(|total| *total *= scale / count as f64);
-        }
-        Pooling::Max => {
-            totals.fill(f64::NEG_INFINITY);
-            for id in rows() {
-                table.for_each_value(id, |column, value| totals[column] = totals[column].max(value));
-            }
-            // The scale is positive, so it does not change which value is the largest.
-            totals.iter_mut().for_each(|total| *total *= scale);
-        }
-        Pooling::LogSumExp => {
-            // The peak of each column comes out of the exponent first, so that no exponential overflows.
-            peaks.clear();
-            peaks.resize(table.columns(), f64::NEG_INFINITY);
-            for id in rows() {
-                table.for_each_value(id, |column, value| peaks[column] = peaks[column].max(value));
-            }
-            for id in rows() {
-                table.for_each_value(id, |column, value| totals[column] += ((value - peaks[column]) * scale).exp());
-            }
-            totals.iter_mut().zip(peaks).for_each(|(total, peak)| *total = *peak * scale + total.ln());
-        }
-    }
-    for (logit, &total) in logits.iter_mut().zip(totals.iter()) {
-        *logit = total as f32;
-    }
-    Ok(count)
+    pool_with(Kernel::chosen()?, table, ids, pooling, scratch, logits)
 }
 
-/// Turns logits into probabilities in place. Finite for any finite logits; an empty slice stays empty.
+/// [`pool`] with a kernel other than the one chosen for the process. The logits are the same to the bit.
+///
+/// # Errors
+/// `logits` has not one place for each column.
+pub fn pool_with(
+    kernel: Kernel,
+    table: &Table<'_>,
+    ids: &[u32],
+    pooling: Pooling,
+    scratch: &mut Scratch,
+    logits: &mut [f32],
+) -> Result<usize> {
+    same_width("logits", table, logits.len())?;
+    let mut rows = std::mem::take(&mut scratch.rows);
+    table.rows_of(ids, &mut rows);
+    if !rows.is_empty() {
+        pool_rows(kernel, table, &rows, pooling, scratch, logits);
+    }
+    scratch.rows = rows;
+    Ok(scratch.rows.len())
+}
+
+/// Adds up the stored values (not yet scaled) of the rows numbered `rows`, column by column, into `totals`: one `f64` a
+/// column, in units of [`Table::unit`].
+///
+/// For FP8 tables these are whole numbers, exact up to 2^53, which is more rows than there is memory for: totals may
+/// be gathered in parts and in any order. Float32 rows are added in order. A total x unit x scale / rows is the
+/// average logit.
+///
+/// # Errors
+/// `totals` has not one place for each column, or a row is past the end of the table.
+pub fn sum_rows(
+    kernel: Kernel,
+    table: &Table<'_>,
+    rows: &[u32],
+    scratch: &mut Scratch,
+    totals: &mut [f64],
+) -> Result<()> {
+    same_width("totals", table, totals.len())?;
+    if let Some(row) = rows.iter().find(|&&row| row as usize >= table.rows()) {
+        return Err(Error::InvalidArgument(format!("rows: expected numbers below {}, found {row}", table.rows())));
+    }
+    add_rows(kernel, table, rows, &mut scratch.sums, totals);
+    Ok(())
+}
+
+fn same_width(what: &str, table: &Table<'_>, found: usize) -> Result<()> {
+    let expected = table.columns();
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument(format!("{what}: expected {expected} places, one a column, found {found}")))
+}
+
+/// [`sum_rows`] of rows that exist.
+fn add_rows(kernel: Kernel, table: &Table<'_>, rows: &[u32], sums: &mut Vec<i32>, totals: &mut [f64]) {
+    match table.dtype() {
+        DType::Fp8(format) => {
+            for rows in rows.chunks(kernel::max_rows(format)) {
+                refill(sums, table.columns(), 0);
+                kernel.sum_codes(format, table.data(), table.columns(), rows, sums);
+                kernel.add_sums(sums, totals);
+            }
+        }
+        DType::Float32 => kernel.sum_floats(table.data(), table.columns(), rows, totals),
+    }
+}
+
+/// Pools rows that exist, at least one of them.
+fn pool_rows(
+    kernel: Kernel,
+    table: &Table<'_>,
+    rows: &[u32],
+    pooling: Pooling,
+    scratch: &mut Scratch,
+    logits: &mut [f32],
+) {
+    let Scratch { sums, keys, totals, peaks, .. } = scratch;
+    let (columns, scale) = (table.columns(), f64::from(table.scale()));
+    match (pooling, table.dtype()) {
+        (Pooling::Average, _) => {
+            refill(totals, columns, 0.0);
+            add_rows(kernel, table, rows, sums, totals);
+            kernel.scale(totals, table.unit() * scale / rows.len() as f64, logits);
+        }
+        (Pooling::Max, DType::Fp8(format)) => {
+            refill(keys, columns, i8::MIN);
+            kernel.max_codes(table.data(), columns, rows, keys);
+            let values = format.decode_table();
+            for (logit, &key) in logits.iter_mut().zip(keys.iter()) {
+                // The scale is positive, so it does not change which value is the largest.
+                *logit = (f64::from(values[kernel::code(key) as usize]) * scale) as f32;
+            }
+        }
+        (Pooling::Max, DType::Float32) => {
+            raise_peaks(table, rows, peaks);
+            kernel.scale(peaks, scale, logits);
+        }
+        (Pooling::LogSumExp, dtype) => {
+            refill(totals, columns, 0.0);
+            let exponentials = match dtype {
+                DType::Fp8(format) => table.exponentials(format),
+                DType::Float32 => None,
+            };
+            if let Some((values, largest)) = exponentials {
+                kernel.sum_values(values, table.data(), columns, rows, totals);
+                totals.iter_mut().for_each(|total| *total = largest + total.ln());
+            } else {
+                // The peak of each column comes out of the exponent first, so that no exponential overflows.
+                raise_peaks(table, rows, peaks);
+                for &row in rows {
+                    table.for_each_value(row, |column, value| {
+                        totals[column] += ((value - peaks[column]) * scale).exp();
+                    });
+                }
+                totals.iter_mut().zip(peaks).for_each(|(total, peak)| *total = *peak * scale + total.ln());
+            }
+            kernel.scale(totals, 1.0, logits);
+        }
+    }
+}
+
+/// The largest stored value of each column among `rows`.
+fn raise_peaks(table: &Table<'_>, rows: &[u32], peaks: &mut Vec<f64>) {
+    refill(peaks, table.columns(), f64::NEG_INFINITY);
+    for &row in rows {
+        table.for_each_value(row, |column, value| peaks[column] = peaks[column].max(value));
+    }
+}
+
+/// Empties `values` and fills it with `length` times `value`.
+fn refill<T: Copy>(values: &mut Vec<T>, length: usize, value: T) {
+    values.clear();
+    values.resize(length, value);
+}
+
+/// Turns logits into probabilities in place, each within 1e-6 of the softmax in `f64`. The logits must be finite; an
+/// empty slice stays empty.
 pub fn softmax(logits: &mut [f32]) {
-    let peak = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let total: f64 = logits.iter().map(|&logit| f64::from(logit - peak).exp()).sum();
-    logits.iter_mut().for_each(|logit| *logit = (f64::from(*logit - peak).exp() / total) as f32);
+    softmax_with(Kernel::chosen_or_best(), logits);
+}
+
+/// [`softmax`] with a kernel other than the one chosen for the process. The probabilities are the same to the bit.
+pub fn softmax_with(kernel: Kernel, logits: &mut [f32]) {
+    kernel.softmax(logits);
+}
+
+/// The [`argmax`] of finite `logits` and the probability that [`softmax`] gives it, to the bit, without the others;
+/// `None` for an empty slice.
+pub fn best(logits: &[f32]) -> Option<(usize, f32)> {
+    best_with(Kernel::chosen_or_best(), logits)
+}
+
+/// [`best`] with a kernel other than the one chosen for the process. The answer is the same to the bit.
+pub fn best_with(kernel: Kernel, logits: &[f32]) -> Option<(usize, f32)> {
+    kernel.best(logits)
 }
 
 /// Index of the largest value, the first of several; `None` for an empty slice.

@@ -1,5 +1,7 @@
 //! A lookup table: one row of logits per token, one column per language, borrowed from wherever its bytes are.
 
+use std::sync::OnceLock;
+
 use crate::error::{Error, Result};
 use crate::fp8::Format;
 
@@ -72,9 +74,12 @@ pub struct Table<'a> {
     scale: f32,
     data: &'a [u8],
     mask: Option<&'a [u8]>,
-    /// Value of each 8-bit code; unused for float32.
-    values: Box<[f64; 256]>,
+    /// e^((value - largest value) x scale) of each 8-bit code, made when logsumexp first asks for it.
+    exponentials: OnceLock<Box<[f64; 256]>>,
 }
+
+/// Largest range of logits whose exponentials are kept: e^-700 is a normal `f64`, with room to sum.
+const LARGEST_RANGE: f64 = 700.0;
 
 impl<'a> Table<'a> {
     /// A view of row-major `data`, with an optional `mask` of one byte a row: non-zero leaves the row out of pooling.
@@ -107,14 +112,12 @@ impl<'a> Table<'a> {
         {
             return invalid(format!("mask: expected one byte for each of {rows} rows, found {}", mask.len()));
         }
-        let values = match dtype {
-            DType::Fp8(format) if !(format.max_finite() * scale).is_finite() => {
-                return invalid(format!("table: expected a scale that keeps logits finite, found {scale:e}"));
-            }
-            DType::Fp8(format) => Box::new(format.decode_table().map(f64::from)),
-            DType::Float32 => Box::new([0.0; 256]),
-        };
-        Ok(Self { dtype, rows, columns, scale, data, mask, values })
+        if let DType::Fp8(format) = dtype
+            && !(format.max_finite() * scale).is_finite()
+        {
+            return invalid(format!("table: expected a scale that keeps logits finite, found {scale:e}"));
+        }
+        Ok(Self { dtype, rows, columns, scale, data, mask, exponentials: OnceLock::new() })
     }
 
     /// Number of rows: tokens.
@@ -139,6 +142,12 @@ impl<'a> Table<'a> {
         id < self.rows && self.mask.is_none_or(|mask| mask[id] == 0)
     }
 
+    /// Leaves in `rows` the numbers of the rows of `ids` that take part, in order.
+    pub fn rows_of(&self, ids: &[u32], rows: &mut Vec<u32>) {
+        rows.clear();
+        rows.extend(ids.iter().copied().filter(|&id| self.has_row(id)));
+    }
+
     /// Index of the first value whose logit is infinity or NaN as `f32`, if there is one. Reads the whole table.
     pub fn first_non_finite(&self) -> Option<usize> {
         match self.dtype {
@@ -160,15 +169,44 @@ impl<'a> Table<'a> {
         self.scale
     }
 
+    /// What whole numbers of [`crate::pooling::sum_rows`] count: the format's smallest value; for float32, 1.
+    pub fn unit(&self) -> f64 {
+        match self.dtype {
+            DType::Fp8(format) => f64::from(format.step()),
+            DType::Float32 => 1.0,
+        }
+    }
+
+    /// The stored bytes, row after row.
+    pub(crate) fn data(&self) -> &'a [u8] {
+        self.data
+    }
+
+    /// e^((value - largest) x scale) of each code of `format`, the table's, and that largest logit; `None` where a
+    /// sum of them could underflow. Codes that are not finite have none: 0 for them.
+    pub(crate) fn exponentials(&self, format: Format) -> Option<(&[f64; 256], f64)> {
+        let (largest, scale) = (f64::from(format.max_finite()), f64::from(self.scale));
+        if 2.0 * largest * scale > LARGEST_RANGE {
+            return None;
+        }
+        let values = self.exponentials.get_or_init(|| {
+            let of_value =
+                |value: f32| if value.is_finite() { ((f64::from(value) - largest) * scale).exp() } else { 0.0 };
+            Box::new(format.decode_table().map(of_value))
+        });
+        Some((values, largest * scale))
+    }
+
     /// Calls `each(column, value)` for every stored value (not yet scaled) of row `id`, in order. The row must exist.
     #[inline]
     pub(crate) fn for_each_value(&self, id: u32, mut each: impl FnMut(usize, f64)) {
         let width = self.columns * self.dtype.size();
         let row = &self.data[id as usize * width..][..width];
         match self.dtype {
-            DType::Fp8(_) => {
+            DType::Fp8(format) => {
+                let values = format.decode_table();
                 for (column, &code) in row.iter().enumerate() {
-                    each(column, self.values[code as usize]);
+                    each(column, f64::from(values[code as usize]));
                 }
             }
             DType::Float32 => {

@@ -1,0 +1,113 @@
+//! Loops that the compiler turns into vectors, compiled once for each level.
+//!
+//! Nothing here multiplies and adds in one rounding, and every floating-point sum has a fixed order, so the bits do
+//! not depend on how wide the vectors are.
+
+use crate::fp8::Format;
+
+pub(super) use super::softmax::{best, softmax};
+
+/// Codes a step: what the compiler unrolls into whole vectors.
+const LANES: usize = 16;
+
+/// A code as a number that orders as its value does: zero for zero, the largest for the largest.
+#[inline(always)]
+pub(crate) const fn key(code: u8) -> i8 {
+    // A negative code is its magnitude and the sign bit; with the magnitude's bits turned over, it counts downwards.
+    (code ^ (((code as i8) >> 7) as u8 & 0x7F)) as i8
+}
+
+/// The code of a key.
+#[inline(always)]
+pub(crate) const fn code(key: i8) -> u8 {
+    key as u8 ^ ((key >> 7) as u8 & 0x7F)
+}
+
+#[inline(always)]
+fn row(data: &[u8], bytes: usize, row: u32) -> &[u8] {
+    &data[row as usize * bytes..][..bytes]
+}
+
+/// Calls `each` with every target and its source, `LANES` at a step, then four, then one.
+#[inline(always)]
+fn zip<T, S: Copy>(targets: &mut [T], sources: &[S], each: impl Fn(&mut T, S)) {
+    let (targets, sources) = zip_blocks::<LANES, T, S>(targets, sources, &each);
+    let (targets, sources) = zip_blocks::<4, T, S>(targets, sources, &each);
+    zip_blocks::<1, T, S>(targets, sources, &each);
+}
+
+/// Calls `each` for every whole block of `N` and returns what is left.
+#[inline(always)]
+fn zip_blocks<'t, 's, const N: usize, T, S: Copy>(
+    targets: &'t mut [T],
+    sources: &'s [S],
+    each: &impl Fn(&mut T, S),
+) -> (&'t mut [T], &'s [S]) {
+    let (targets, last_targets) = targets.as_chunks_mut::<N>();
+    let (sources, last_sources) = sources.as_chunks::<N>();
+    for (targets, sources) in targets.iter_mut().zip(sources) {
+        for lane in 0..N {
+            each(&mut targets[lane], sources[lane]);
+        }
+    }
+    (last_targets, last_sources)
+}
+
+#[inline(always)]
+pub(super) fn sum_e4m3fn(data: &[u8], columns: usize, rows: &[u32], sums: &mut [i32]) {
+    for &number in rows {
+        zip(sums, row(data, columns, number), |sum, code| *sum += Format::E4M3FN.multiple(code));
+    }
+}
+
+#[inline(always)]
+pub(super) fn max_codes(data: &[u8], columns: usize, rows: &[u32], keys: &mut [i8]) {
+    for &number in rows {
+        zip(keys, row(data, columns, number), |largest, code| *largest = key(code).max(*largest));
+    }
+}
+
+#[inline(always)]
+pub(super) fn sum_values(values: &[f64; 256], data: &[u8], columns: usize, rows: &[u32], sums: &mut [f64]) {
+    let row = |number| row(data, columns, number);
+    // Four rows a pass read and write the sums a quarter as often.
+    let (fours, rest) = rows.as_chunks::<4>();
+    for &[a, b, c, d] in fours {
+        for ((((sum, &a), &b), &c), &d) in sums.iter_mut().zip(row(a)).zip(row(b)).zip(row(c)).zip(row(d)) {
+            *sum = (((*sum + values[a as usize]) + values[b as usize]) + values[c as usize]) + values[d as usize];
+        }
+    }
+    for &number in rest {
+        for (sum, &code) in sums.iter_mut().zip(row(number)) {
+            *sum += values[code as usize];
+        }
+    }
+}
+
+#[inline(always)]
+pub(super) fn sum_floats(data: &[u8], columns: usize, rows: &[u32], sums: &mut [f64]) {
+    for &number in rows {
+        let (values, _) = row(data, columns * 4, number).as_chunks::<4>();
+        zip(sums, values, |sum, value| *sum += f64::from(f32::from_le_bytes(value)));
+    }
+}
+
+#[inline(always)]
+pub(super) fn add_sums(sums: &[i32], totals: &mut [f64]) {
+    zip(totals, sums, |total, sum| *total += f64::from(sum));
+}
+
+#[inline(always)]
+pub(super) fn scale(totals: &[f64], factor: f64, logits: &mut [f32]) {
+    zip(logits, totals, |logit, total| *logit = (total * factor) as f32);
+}
+
+#[inline(always)]
+pub(super) fn decode_e3m4(codes: &[u8], values: &mut [f32]) {
+    zip(values, codes, |value, code| *value = Format::E3M4.decode_bits(code));
+}
+
+#[inline(always)]
+pub(super) fn decode_e4m3fn(codes: &[u8], values: &mut [f32]) {
+    zip(values, codes, |value, code| *value = Format::E4M3FN.decode_bits(code));
+}
