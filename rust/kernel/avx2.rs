@@ -80,12 +80,6 @@ impl Vector for Bytes {
             }
         }
     }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn prefetch(at: *const u8) {
-        prefetch(at);
-    }
 }
 
 /// Significands and factors of 32 codes.
@@ -100,15 +94,4 @@ fn split(codes: __m256i) -> (__m256i, __m256i) {
     let leading = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(leading), high);
     let factors = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(factors), high);
     (_mm256_or_si256(_mm256_and_si256(codes, nibble), leading), factors)
-}
-
-/// Asks for the cache line of `at`.
-#[inline(always)]
-pub(super) fn prefetch(at: *const u8) {
-    // The intrinsic became safe to call in a later compiler than the oldest supported one.
-    #[allow(unused_unsafe)]
-    // SAFETY: a prefetch reads nothing that the program can see, and never faults.
-    unsafe {
-        _mm_prefetch::<_MM_HINT_T0>(at.cast());
-    }
 }

@@ -80,12 +80,6 @@ impl Vector for Bytes {
             }
         }
     }
-
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw")]
-    unsafe fn prefetch(at: *const u8) {
-        super::avx2::prefetch(at);
-    }
 }
 
 /// Significands and factors of 64 codes.

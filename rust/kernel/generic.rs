@@ -6,13 +6,12 @@
 //! sums. The columns left over after the last whole block are read with the vector that ends where the row ends, less
 //! the columns that were counted before: nothing outside a row is ever read.
 
+use super::prefetch;
+
 /// Rows summed in 16 bits: 32 x 992 = 31,744 is below 32,768.
 const CHUNK: usize = 32;
 
-/// Bytes that one prefetch brings in.
-const LINE: usize = 64;
-
-/// Chunks whose rows are asked for before they are read. Rows lie at random in a table larger than the caches.
+/// Chunks whose rows are asked for before they are read.
 const AHEAD: usize = 1;
 
 /// Significand bit of a code by its high nibble (sign and exponent): subnormals have none.
@@ -52,8 +51,6 @@ pub(super) trait Vector: Copy {
     unsafe fn add_pair(sums: Self::Sums, a: Self, b: Self) -> Self::Sums;
     /// Adds the sums, in the order of the columns, to the `BYTES` totals from `at`, which must be writable.
     unsafe fn flush(sums: Self::Sums, at: *mut i32);
-    /// Asks for the cache line of `at`, which need not be readable.
-    unsafe fn prefetch(at: *const u8);
 }
 
 /// Adds the rows numbered `rows` to `sums`. `columns`, the width of a row and of `sums`, is at least `V::BYTES`.
@@ -68,10 +65,7 @@ pub(super) unsafe fn sum_e3m4<V: Vector>(data: &[u8], columns: usize, rows: &[u3
     let mut asked = 0;
     for (index, chunk) in rows.chunks(CHUNK).enumerate() {
         let until = rows.len().min((index + 1 + AHEAD) * CHUNK);
-        for &row in &rows[asked..until] {
-            // SAFETY: the CPU has the instructions of `V`.
-            unsafe { prefetch_row::<V>(data.as_ptr().wrapping_add(row as usize * columns), columns) };
-        }
+        rows[asked..until].iter().for_each(|&row| prefetch::row(data, columns, row));
         asked = until;
         let starts = &mut starts[..chunk.len()];
         for (start, &row) in starts.iter_mut().zip(chunk) {
@@ -117,19 +111,4 @@ unsafe fn sum_block<V: Vector, const TAIL: bool>(starts: &[*const u8], offset: u
         }
         V::flush(sums, at);
     }
-}
-
-/// Asks for every cache line of the row that starts at `start`.
-///
-/// # Safety
-/// The CPU must have the instructions of `V`.
-#[inline(always)]
-unsafe fn prefetch_row<V: Vector>(start: *const u8, columns: usize) {
-    for offset in (0..columns).step_by(LINE) {
-        // SAFETY: the CPU has the instructions of `V`; a prefetch may be given any address.
-        unsafe { V::prefetch(start.wrapping_add(offset)) };
-    }
-    // A row need not begin where a line does.
-    // SAFETY: as above.
-    unsafe { V::prefetch(start.wrapping_add(columns - 1)) };
 }

@@ -47,6 +47,7 @@ mod generic;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
+pub(crate) mod prefetch;
 mod scalar;
 mod softmax;
 #[cfg(test)]

@@ -69,15 +69,6 @@ impl Vector for Bytes {
             }
         }
     }
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn prefetch(at: *const u8) {
-        // SAFETY: a prefetch reads nothing that the program can see, and never faults.
-        unsafe {
-            std::arch::asm!("prfm pldl1keep, [{}]", in(reg) at, options(nostack, preserves_flags, readonly));
-        }
-    }
 }
 
 /// `sums` plus the values of 16 codes: significands times factors, widened.

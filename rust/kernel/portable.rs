@@ -3,6 +3,7 @@
 //! Nothing here multiplies and adds in one rounding, and every floating-point sum has a fixed order, so the bits do
 //! not depend on how wide the vectors are.
 
+use super::prefetch;
 use crate::fp8::Format;
 
 pub(super) use super::softmax::{best, softmax};
@@ -55,14 +56,14 @@ fn zip_blocks<'t, 's, const N: usize, T, S: Copy>(
 
 #[inline(always)]
 pub(super) fn sum_e4m3fn(data: &[u8], columns: usize, rows: &[u32], sums: &mut [i32]) {
-    for &number in rows {
+    for number in prefetch::ahead(data, columns, rows) {
         zip(sums, row(data, columns, number), |sum, code| *sum += Format::E4M3FN.multiple(code));
     }
 }
 
 #[inline(always)]
 pub(super) fn max_codes(data: &[u8], columns: usize, rows: &[u32], keys: &mut [i8]) {
-    for &number in rows {
+    for number in prefetch::ahead(data, columns, rows) {
         zip(keys, row(data, columns, number), |largest, code| *largest = key(code).max(*largest));
     }
 }
@@ -86,7 +87,7 @@ pub(super) fn sum_values(values: &[f64; 256], data: &[u8], columns: usize, rows:
 
 #[inline(always)]
 pub(super) fn sum_floats(data: &[u8], columns: usize, rows: &[u32], sums: &mut [f64]) {
-    for &number in rows {
+    for number in prefetch::ahead(data, columns * 4, rows) {
         let (values, _) = row(data, columns * 4, number).as_chunks::<4>();
         zip(sums, values, |sum, value| *sum += f64::from(f32::from_le_bytes(value)));
     }

@@ -1,5 +1,6 @@
 //! Without vector instructions beyond the target's own: codes are looked up. What the other levels must agree with.
 
+use super::prefetch;
 use crate::fp8::Format;
 
 pub(super) use super::portable::{
@@ -15,7 +16,7 @@ pub(super) fn sum_e4m3fn(data: &[u8], columns: usize, rows: &[u32], sums: &mut [
 }
 
 fn sum(multiples: &[i32; 256], data: &[u8], columns: usize, rows: &[u32], sums: &mut [i32]) {
-    for &row in rows {
+    for row in prefetch::ahead(data, columns, rows) {
         let codes = &data[row as usize * columns..][..columns];
         for (sum, &code) in sums.iter_mut().zip(codes) {
             *sum += multiples[code as usize];

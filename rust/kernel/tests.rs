@@ -49,8 +49,6 @@ impl<const N: usize> Vector for Plain<N> {
             unsafe { *at.add(lane) += i32::from(sum) };
         }
     }
-
-    unsafe fn prefetch(_: *const u8) {}
 }
 
 fn numbers(seed: u64) -> impl FnMut() -> u64 {
