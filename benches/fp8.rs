@@ -1,4 +1,5 @@
 //! Decoding and encoding of both FP8 formats. Throughput counts the bytes that are read: codes, or float32 values.
+//! Decoding runs at the kernel level of the process; `WLDETECT_KERNEL` chooses another.
 
 use std::hint::black_box;
 use std::time::Duration;

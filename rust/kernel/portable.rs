@@ -73,7 +73,12 @@ pub(super) fn sum_values(values: &[f64; 256], data: &[u8], columns: usize, rows:
     let row = |number| row(data, columns, number);
     // Four rows a pass read and write the sums a quarter as often.
     let (fours, rest) = rows.as_chunks::<4>();
-    for &[a, b, c, d] in fours {
+    let ask = |rows: &[u32]| rows.iter().for_each(|&number| prefetch::row(data, columns, number));
+    ask(&rows[..rows.len().min(prefetch::DISTANCE)]);
+    for (index, &[a, b, c, d]) in fours.iter().enumerate() {
+        if let Some(next) = fours.get(index + prefetch::DISTANCE / 4) {
+            ask(next);
+        }
         for ((((sum, &a), &b), &c), &d) in sums.iter_mut().zip(row(a)).zip(row(b)).zip(row(c)).zip(row(d)) {
             *sum = (((*sum + values[a as usize]) + values[b as usize]) + values[c as usize]) + values[d as usize];
         }

@@ -3,6 +3,9 @@
 /// Bytes of a cache line: what one prefetch brings in.
 const LINE: usize = 64;
 
+/// Rows between asking for one and reading it: enough to hide the way to memory, few enough for the nearest cache.
+pub(super) const DISTANCE: usize = 16;
+
 /// Asks for the cache line of `at`, which need not be readable.
 #[inline(always)]
 fn line(at: *const u8) {
@@ -34,11 +37,9 @@ pub(crate) fn row(data: &[u8], bytes: usize, row: u32) {
     line(start.wrapping_add(bytes.saturating_sub(1)));
 }
 
-/// The numbers in `rows`, each after the row `DISTANCE` further on was asked for.
+/// The numbers in `rows`, each after the row [`DISTANCE`] further on was asked for.
 #[inline(always)]
 pub(super) fn ahead<'a>(data: &'a [u8], bytes: usize, rows: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
-    // Enough to hide the way to memory, few enough to stay in the nearest cache.
-    const DISTANCE: usize = 16;
     rows.iter().take(DISTANCE).for_each(|&number| row(data, bytes, number));
     rows.iter().enumerate().map(move |(index, &number)| {
         if let Some(&next) = rows.get(index + DISTANCE) {
