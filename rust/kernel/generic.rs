@@ -11,9 +11,6 @@ use super::prefetch;
 /// Rows summed in 16 bits: 32 x 992 = 31,744 is below 32,768.
 const CHUNK: usize = 32;
 
-/// Chunks whose rows are asked for before they are read.
-const AHEAD: usize = 1;
-
 /// Significand bit of a code by its high nibble (sign and exponent): subnormals have none.
 pub(super) const LEADING: [u8; 16] = [0, 16, 16, 16, 16, 16, 16, 16, 0, 16, 16, 16, 16, 16, 16, 16];
 
@@ -62,22 +59,25 @@ pub(super) unsafe fn sum_e3m4<V: Vector>(data: &[u8], columns: usize, rows: &[u3
     assert!(columns >= V::BYTES && columns == sums.len(), "rows of {columns} columns into {} sums", sums.len());
     let whole = columns - columns % V::BYTES;
     let mut starts = [data.as_ptr(); CHUNK];
-    let mut asked = 0;
+    let ask = |rows: &[u32]| rows.iter().for_each(|&row| prefetch::row(data, columns, row));
+    let share = CHUNK.div_ceil(columns.div_ceil(V::BYTES));
+    ask(&rows[..rows.len().min(CHUNK)]);
     for (index, chunk) in rows.chunks(CHUNK).enumerate() {
-        let until = rows.len().min((index + 1 + AHEAD) * CHUNK);
-        rows[asked..until].iter().for_each(|&row| prefetch::row(data, columns, row));
-        asked = until;
         let starts = &mut starts[..chunk.len()];
         for (start, &row) in starts.iter_mut().zip(chunk) {
             // The slice proves that the whole row lies in the table.
             *start = data[row as usize * columns..][..columns].as_ptr();
         }
+        // The rows of the next chunk are asked for in shares, one before each block, so that the asking does not pile up.
+        let mut next = rows[index * CHUNK + chunk.len()..].chunks(share);
         for offset in (0..whole).step_by(V::BYTES) {
+            next.next().into_iter().for_each(ask);
             // SAFETY: `offset + V::BYTES <= columns`, the length of every row in `starts` and of `sums`; the CPU has
             // the instructions of `V`.
             unsafe { sum_block::<V, false>(starts, offset, 0, sums.as_mut_ptr().add(offset)) };
         }
         if whole < columns {
+            next.next().into_iter().for_each(ask);
             let offset = columns - V::BYTES;
             // SAFETY: as above; the block ends where the rows and `sums` end, and begins in them, since they are at
             // least as long as a block.
