@@ -9,6 +9,8 @@
 //! fp8 (what a stored byte means) ---------------+
 //! ```
 //!
+//! The loops of pooling are in `kernel`, once for each set of vector instructions.
+//!
 //! Nothing here knows Python except the module `python`, which exists only with the feature of that name.
 
 pub mod artifact;

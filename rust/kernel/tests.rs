@@ -2,7 +2,7 @@
 //! the instructions themselves. And the exponential of `softmax`, densely.
 
 use super::generic::{self, FACTORS, LEADING, Vector};
-use super::{max_rows, portable, scalar, softmax};
+use super::{Kernel, Level, max_rows, portable, scalar, softmax};
 use crate::fp8::Format;
 
 /// A vector of `N` codes, its operations written as they are defined.
@@ -109,6 +109,23 @@ fn multiples_are_the_values() {
         for code in 0..=u8::MAX {
             let expected = if format.is_finite(code) { format.decode(code) / format.step() } else { 0.0 };
             assert_eq!(format.multiple(code) as f32, expected, "{} {code:#04x}", format.name());
+        }
+    }
+}
+
+#[test]
+fn every_level_decodes_every_code() {
+    for kernel in Level::ALL.into_iter().filter_map(|level| Kernel::new(level).ok()) {
+        for format in Format::ALL {
+            for length in [0, 1, 3, 4, 15, 16, 17, 31, 256, 600] {
+                // From the back, so that every code is in some vector and 0xFF in every slice.
+                let codes: Vec<u8> = (0..length).map(|i| 255 - (i % 256) as u8).collect();
+                let mut values = vec![0.0; length];
+                kernel.decode(format, &codes, &mut values);
+                for (value, &code) in values.iter().zip(&codes) {
+                    assert_eq!(value.to_bits(), format.decode(code).to_bits(), "{} {code:#04x}", format.name());
+                }
+            }
         }
     }
 }
