@@ -7,9 +7,11 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use memmap2::Mmap;
 use safetensors::tensor::{Dtype as TensorDtype, SafeTensorError, SafeTensors, TensorInfo};
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::pooling::Pooling;
@@ -43,6 +45,7 @@ pub struct Artifact {
     data: Range<usize>,
     mask: Option<Range<usize>>,
     metadata: Metadata,
+    fingerprint: OnceLock<String>,
 }
 
 impl Artifact {
@@ -93,7 +96,9 @@ impl Artifact {
             false => None,
         };
         let metadata = header.metadata(columns)?;
-        let artifact = Self { path: path.to_owned(), map, dtype, rows, columns, scale, data, mask, metadata };
+        let fingerprint = OnceLock::new();
+        let artifact =
+            Self { path: path.to_owned(), map, dtype, rows, columns, scale, data, mask, metadata, fingerprint };
         if let Some(index) = artifact.table()?.first_non_finite() {
             let reason =
                 format!("lookup_table: value at row {}, column {} is not finite", index / columns, index % columns);
@@ -115,6 +120,11 @@ impl Artifact {
     /// What the file says about itself.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// SHA-256 (hexadecimal) of the whole file. Reads it all, the first time it is asked for.
+    pub fn fingerprint(&self) -> &str {
+        self.fingerprint.get_or_init(|| Sha256::digest(&self.map).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Where it was read from.

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use rayon::prelude::*;
-
 use crate::artifact::{Artifact, Metadata};
-use crate::error::{Error, Result};
+use crate::batch::Workspaces;
+use crate::error::Result;
 use crate::pooling::{Scratch, argmax, pool, softmax};
-use crate::table::{DType, Table};
-use crate::tokenizer::Tokenizer;
+use crate::table::DType;
+use crate::tokenizer::{self, Tokenizer};
 
 /// The most probable language of a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +22,15 @@ pub struct Detection {
 pub struct Detector {
     artifact: Artifact,
     tokenizer: Tokenizer,
+    workspaces: Workspaces<Workspace>,
+}
+
+/// What detecting needs beside the model; keep one a thread and reuse it.
+pub struct Workspace {
+    tokenizing: tokenizer::Scratch,
+    ids: Vec<u32>,
+    pooling: Scratch,
+    scores: Vec<f32>,
 }
 
 impl Detector {
@@ -33,7 +41,7 @@ impl Detector {
     pub fn load(directory: &Path, dtype: DType) -> Result<Self> {
         let artifact = Artifact::open(&directory.join(dtype.file_name()), dtype)?;
         let tokenizer = Tokenizer::open(directory, &artifact.metadata().tokenizer_sha256)?;
-        Ok(Self { artifact, tokenizer })
+        Ok(Self { artifact, tokenizer, workspaces: Workspaces::new() })
     }
 
     /// What the model says about itself: languages, pooling, length.
@@ -46,9 +54,34 @@ impl Detector {
         &self.metadata().languages
     }
 
+    /// The file of the table.
+    pub fn table_path(&self) -> &Path {
+        self.artifact.path()
+    }
+
     /// The tokenizer in front of the table.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
+    }
+
+    /// SHA-256 (hexadecimal) of the table's file. It covers the tokenizer too, whose own is recorded there.
+    pub fn fingerprint(&self) -> &str {
+        self.artifact.fingerprint()
+    }
+
+    /// A workspace for [`Self::detect_with`].
+    pub fn workspace(&self) -> Workspace {
+        Workspace {
+            tokenizing: tokenizer::Scratch::default(),
+            ids: Vec::new(),
+            pooling: Scratch::default(),
+            scores: vec![0.0; self.languages().len()],
+        }
+    }
+
+    /// Workspaces kept between calls.
+    pub(crate) fn workspaces(&self) -> &Workspaces<Workspace> {
+        &self.workspaces
     }
 
     /// The most probable language of `text`; `None` when no token of it has a row (an empty text, say).
@@ -56,7 +89,18 @@ impl Detector {
     /// # Errors
     /// The tokenizer cannot express the text.
     pub fn detect(&self, text: &str) -> Result<Option<Detection>> {
-        self.detect_with(&self.artifact.table()?, &mut Buffers::new(self.languages().len()), text)
+        self.workspaces.with(|| self.workspace(), |workspace| self.detect_with(text, workspace))
+    }
+
+    /// [`Self::detect`] in a workspace of this detector.
+    ///
+    /// # Errors
+    /// The tokenizer cannot express the text.
+    pub fn detect_with(&self, text: &str, workspace: &mut Workspace) -> Result<Option<Detection>> {
+        let Some(scores) = self.probabilities_with(text, workspace)? else {
+            return Ok(None);
+        };
+        Ok(argmax(scores).map(|language| Detection { language, probability: scores[language] }))
     }
 
     /// The probability of every language, by index, or `None` as for [`Self::detect`].
@@ -64,70 +108,21 @@ impl Detector {
     /// # Errors
     /// The tokenizer cannot express the text.
     pub fn probabilities(&self, text: &str) -> Result<Option<Vec<f32>>> {
-        let mut buffers = Buffers::new(self.languages().len());
-        let found = self.score(&self.artifact.table()?, &mut buffers, text)?;
-        Ok(found.then_some(buffers.scores))
+        let copy = |workspace: &mut Workspace| Ok(self.probabilities_with(text, workspace)?.map(<[f32]>::to_vec));
+        self.workspaces.with(|| self.workspace(), copy)
     }
 
-    /// [`Self::detect`] for each text, on `threads` threads (`None`: as many as there are cores), in order.
+    /// [`Self::probabilities`] in a workspace of this detector, which holds them.
     ///
     /// # Errors
-    /// `threads` is 0, the threads cannot be started, or the tokenizer cannot express a text.
-    pub fn detect_batch<T: AsRef<str> + Sync>(
-        &self,
-        texts: &[T],
-        threads: Option<usize>,
-    ) -> Result<Vec<Option<Detection>>> {
-        let table = self.artifact.table()?;
-        in_parallel(threads, || {
-            texts
-                .par_iter()
-                .map_init(
-                    || Buffers::new(self.languages().len()),
-                    |buffers, text| self.detect_with(&table, buffers, text.as_ref()),
-                )
-                .collect()
-        })?
-    }
-
-    fn detect_with(&self, table: &Table<'_>, buffers: &mut Buffers, text: &str) -> Result<Option<Detection>> {
-        if !self.score(table, buffers, text)? {
-            return Ok(None);
-        }
-        let best = argmax(&buffers.scores);
-        Ok(best.map(|language| Detection { language, probability: buffers.scores[language] }))
-    }
-
-    /// Leaves the probabilities of `text` in `buffers.scores`; false when there is nothing to pool.
-    fn score(&self, table: &Table<'_>, buffers: &mut Buffers, text: &str) -> Result<bool> {
+    /// The tokenizer cannot express the text.
+    pub fn probabilities_with<'w>(&self, text: &str, workspace: &'w mut Workspace) -> Result<Option<&'w [f32]>> {
         let metadata = self.metadata();
-        let ids = self.tokenizer.encode(text, metadata.max_sequence_length)?;
-        let pooled = pool(table, &ids, metadata.pooling, &mut buffers.scratch, &mut buffers.scores)?;
-        softmax(&mut buffers.scores);
-        Ok(pooled > 0)
-    }
-}
-
-struct Buffers {
-    scratch: Scratch,
-    scores: Vec<f32>,
-}
-
-impl Buffers {
-    fn new(languages: usize) -> Self {
-        Self { scratch: Scratch::default(), scores: vec![0.0; languages] }
-    }
-}
-
-/// Runs `work` on a pool of `threads` threads; `None` uses the shared pool of one thread a core.
-pub(crate) fn in_parallel<R: Send>(threads: Option<usize>, work: impl FnOnce() -> R + Send) -> Result<R> {
-    match threads {
-        None => Ok(work()),
-        Some(0) => Err(Error::InvalidArgument("threads: expected at least 1, found 0".into())),
-        Some(threads) => rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .map_err(|error| Error::InvalidArgument(format!("threads: cannot start {threads}: {error}")))
-            .map(|pool| pool.install(work)),
+        let Workspace { tokenizing, ids, pooling, scores } = workspace;
+        ids.clear();
+        self.tokenizer.encode_into(text, metadata.max_sequence_length, tokenizing, ids, |_| ())?;
+        let pooled = pool(&self.artifact.table()?, ids, metadata.pooling, pooling, scores)?;
+        softmax(scores);
+        Ok((pooled > 0).then_some(scores))
     }
 }

@@ -36,6 +36,9 @@ pub enum Error {
     /// The tokenizer definition is not usable, or refused a text.
     #[error("tokenizer: {0}")]
     Tokenizer(String),
+    /// Whoever called a batch asked it to stop.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 /// `std::result::Result` with this crate's [`Error`].

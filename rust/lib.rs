@@ -6,7 +6,7 @@
 //! ```text
 //! artifact (files, validated) -> table (rows) --+
 //! tokenizer (text -> ids) ----------------------+-> pooling (ids -> logits) -> detector (text -> language)
-//! fp8 (what a stored byte means) ---------------+
+//! fp8 (what a stored byte means) ---------------+                              -> batch (many texts, over threads)
 //! ```
 //!
 //! The loops of pooling are in `kernel`, once for each set of vector instructions.
@@ -14,6 +14,7 @@
 //! Nothing here knows Python except the module `python`, which exists only with the feature of that name.
 
 pub mod artifact;
+pub mod batch;
 pub mod detector;
 pub mod error;
 pub mod fp8;

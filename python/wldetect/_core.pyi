@@ -1,7 +1,8 @@
 """The Rust core. Arrays are numpy's; everything else needs no numpy."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from os import PathLike
+from pathlib import Path
 from typing import Literal, overload
 
 import numpy as np
@@ -34,13 +35,33 @@ class WLDetect:
         """The most probable language and its probability, or None when no token of ``text`` has a row.
 
         For an iterable of texts, a list of such answers in order, computed on ``threads`` threads (default: one for
-        each core) without the interpreter lock. Lone surrogates count as U+FFFD. ``TypeError`` for anything else.
+        each core) without the interpreter lock; a None among the texts has the answer None. Lone surrogates count as
+        U+FFFD. ``TypeError``, naming the position, for anything else; ``ValueError`` for 0 threads. An exception that a
+        signal handler raises (Ctrl-C's ``KeyboardInterrupt``, say) stops the batch and comes through.
         """
 
     @overload
-    def predict(self, text: Iterable[str], *, threads: int | None = None) -> list[tuple[str, float] | None]: ...
-    def probabilities(self, text: str) -> NDArray[np.float32] | None:
-        """Probability of every language, float32 [L] in the order of ``languages``; None as for ``predict``."""
+    def predict(self, text: Iterable[str | None], *, threads: int | None = None) -> list[tuple[str, float] | None]: ...
+    def predict_arrays(
+        self, texts: Iterable[str | None], *, threads: int | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """``predict`` for many texts without Python objects for each: labels, int32 [n], and probabilities,
+        float32 [n].
+
+        Labels are indices of ``languages``. A text without an answer has the label -1 and the probability 0.
+        """
+
+    @overload
+    def probabilities(self, text: str, *, threads: int | None = None) -> NDArray[np.float32] | None:  # type: ignore[overload-overlap]
+        """Probability of every language, float32 [L] in the order of ``languages``; None as for ``predict``.
+
+        For an iterable of texts, float32 [n, L], a row of zeros for each text without an answer.
+        """
+
+    @overload
+    def probabilities(self, text: Iterable[str | None], *, threads: int | None = None) -> NDArray[np.float32]: ...
+    def tokenize(self, text: str) -> list[int]:
+        """The token ids of ``text`` that count: the first ``max_sequence_length``. Not all of them need have a row."""
 
     @property
     def languages(self) -> list[str]:
@@ -53,6 +74,22 @@ class WLDetect:
     @property
     def max_sequence_length(self) -> int:
         """Tokens of a text that are used; the rest is left out."""
+
+    @property
+    def path(self) -> Path:
+        """The model directory, absolute."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the table's file, in hexadecimal; the tokenizer's own is recorded in that file.
+
+        A pickled detector is its path, its table's dtype and this. Unpickling it loads the directory again, and raises
+        ``ArtifactError`` when there is another model. ``copy`` gives the detector itself, as nothing changes it.
+        """
+
+    def __copy__(self) -> WLDetect: ...
+    def __deepcopy__(self, _memo: object, /) -> WLDetect: ...
+    def __reduce__(self) -> tuple[Callable[[str, str, str], WLDetect], tuple[str, str, str]]: ...
 
 @final
 class Tokenizer:
@@ -68,7 +105,7 @@ class Tokenizer:
         self, texts: Iterable[str], max_length: int | None = None, threads: int | None = None
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """Ids of all texts end to end, uint32 [n], and offsets, int64 [len(texts) + 1]: text i has ids
-        ``offsets[i]:offsets[i + 1]``."""
+        ``offsets[i]:offsets[i + 1]``. Computed on ``threads`` threads, and interrupted, as ``WLDetect.predict``."""
 
     @property
     def vocab_size(self) -> int:

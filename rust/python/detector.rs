@@ -1,21 +1,30 @@
 //! `WLDetect`: a loaded model directory.
 
-use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use numpy::{IntoPyArray, PyArray1};
-use pyo3::exceptions::PyTypeError;
+use numpy::{IntoPyArray, PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyList, PyString, PyTuple};
 
-use crate::detector::{Detection, Detector};
+use super::release::{interruptible, require_numpy};
+use super::texts::{Nones, Texts, lossy};
+use crate::batch::NO_LANGUAGE;
+use crate::detector::Detector;
+use crate::error::Error;
 use crate::table::DType;
+
+/// Signals are looked for after this many answers.
+const ANSWERS: usize = 1 << 16;
+const TEXT_OR_TEXTS: &str = "str or an iterable of str";
 
 #[pyclass(frozen, module = "wldetect")]
 pub struct WLDetect {
+    /// Absolute, so that it holds in a process that is elsewhere.
     path: PathBuf,
     table: DType,
     detector: Detector,
+    /// The codes of the languages, made once for all answers.
+    codes: Vec<Py<PyString>>,
 }
 
 #[pymethods]
@@ -25,10 +34,12 @@ impl WLDetect {
     fn load(py: Python<'_>, path: PathBuf, table: &str) -> PyResult<Self> {
         let table = DType::from_name(table)?;
         let detector = py.detach(|| Detector::load(&path, table))?;
-        Ok(Self { path, table, detector })
+        let codes = detector.languages().iter().map(|code| PyString::intern(py, code).unbind()).collect();
+        let path = std::path::absolute(&path).map_err(|error| Error::io(&path, error))?;
+        Ok(Self { path, table, detector, codes })
     }
 
-    /// A `(code, probability)` pair or None for a string; a list of such for a list of strings.
+    /// A `(code, probability)` pair or None for a string; a list of such for an iterable of strings.
     #[pyo3(signature = (text, *, threads=None))]
     fn predict<'py>(
         &self,
@@ -38,27 +49,74 @@ impl WLDetect {
     ) -> PyResult<Bound<'py, PyAny>> {
         if let Ok(text) = text.cast::<PyString>() {
             let text = lossy(text);
-            let found = py.detach(|| self.detector.detect(&text))?;
-            return self.pair(found).into_pyobject(py);
+            return match py.detach(|| self.detector.detect(&text))? {
+                Some(found) => Ok(self.answer(py, found.language, found.probability)?.into_any()),
+                None => Ok(py.None().into_bound(py)),
+            };
         }
-        let texts = borrow_texts(text)?;
-        let found = py.detach(|| self.detector.detect_batch(&texts, threads))?;
-        Ok(PyList::new(py, found.into_iter().map(|detection| self.pair(detection)))?.into_any())
+        let (labels, probabilities) =
+            self.batch(py, &Texts::collect("text", TEXT_OR_TEXTS, text, Nones::Kept)?, threads)?;
+        let mut answers = Vec::with_capacity(labels.len());
+        for (label, probability) in labels.into_iter().zip(probabilities) {
+            answers.push(match usize::try_from(label) {
+                Ok(language) => Some(self.answer(py, language, probability)?),
+                Err(_) => None,
+            });
+            if answers.len() % ANSWERS == 0 {
+                py.check_signals()?;
+            }
+        }
+        Ok(PyList::new(py, answers)?.into_any())
     }
 
+    #[pyo3(signature = (texts, *, threads=None))]
+    #[allow(clippy::type_complexity)]
+    fn predict_arrays<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &Bound<'py, PyAny>,
+        threads: Option<usize>,
+    ) -> PyResult<(Bound<'py, PyArray1<i32>>, Bound<'py, PyArray1<f32>>)> {
+        require_numpy(py)?;
+        let texts = Texts::collect("texts", "an iterable of str", texts, Nones::Kept)?;
+        let (labels, probabilities) = self.batch(py, &texts, threads)?;
+        Ok((labels.into_pyarray(py), probabilities.into_pyarray(py)))
+    }
+
+    /// Float32 [L] or None for a string; float32 [n, L] for an iterable of strings.
+    #[pyo3(signature = (text, *, threads=None))]
     fn probabilities<'py>(
         &self,
         py: Python<'py>,
-        text: &Bound<'py, PyString>,
-    ) -> PyResult<Option<Bound<'py, PyArray1<f32>>>> {
+        text: &Bound<'py, PyAny>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        require_numpy(py)?;
+        if let Ok(text) = text.cast::<PyString>() {
+            let text = lossy(text);
+            let scores = py.detach(|| self.detector.probabilities(&text))?;
+            return Ok(scores.map(|scores| scores.into_pyarray(py)).into_pyobject(py)?);
+        }
+        let texts = Texts::collect("text", TEXT_OR_TEXTS, text, Nones::Kept)?;
+        let texts = texts.borrow(py)?;
+        let shape = [texts.len(), self.codes.len()];
+        let mut scores = vec![0.0; shape[0] * shape[1]];
+        interruptible(py, |look| {
+            let text = |index: usize| texts[index].as_deref();
+            self.detector.probabilities_each(texts.len(), text, threads, &mut scores, look)
+        })?;
+        Ok(scores.into_pyarray(py).reshape(shape)?.into_any())
+    }
+
+    fn tokenize(&self, py: Python<'_>, text: &Bound<'_, PyString>) -> PyResult<Vec<u32>> {
         let text = lossy(text);
-        let scores = py.detach(|| self.detector.probabilities(&text))?;
-        Ok(scores.map(|scores| scores.into_pyarray(py)))
+        let limit = self.detector.metadata().max_sequence_length;
+        Ok(py.detach(|| self.detector.tokenizer().encode(&text, limit))?)
     }
 
     #[getter]
-    fn languages(&self) -> Vec<String> {
-        self.detector.languages().to_vec()
+    fn languages<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, &self.codes)
     }
 
     #[getter]
@@ -71,36 +129,70 @@ impl WLDetect {
         self.detector.metadata().max_sequence_length
     }
 
+    #[getter]
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    #[getter]
+    fn fingerprint(&self, py: Python<'_>) -> &str {
+        // Computing it reads the whole table, and so may waiting for another thread that does.
+        py.detach(|| self.detector.fingerprint())
+    }
+
     fn __repr__(&self) -> String {
-        let languages = self.detector.languages().len();
+        let languages = self.codes.len();
         format!("WLDetect({:?}, table={:?}, languages={languages})", self.path, self.table.name())
+    }
+
+    /// What unpickling calls.
+    #[staticmethod]
+    #[pyo3(name = "_restore")]
+    fn restore(py: Python<'_>, path: PathBuf, table: &str, fingerprint: &str) -> PyResult<Self> {
+        let loaded = Self::load(py, path, table)?;
+        let found = loaded.fingerprint(py);
+        if found != fingerprint {
+            let reason = format!("expected the pickled model, fingerprint {fingerprint}, found fingerprint {found}");
+            return Err(Error::artifact(loaded.detector.table_path(), reason).into());
+        }
+        Ok(loaded)
+    }
+
+    /// A detector never changes, so it is its own copy.
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        slf
+    }
+
+    /// The path, and what to find there.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let restore = py.get_type::<Self>().getattr("_restore")?;
+        let arguments = (self.path.as_os_str(), self.table.name(), self.fingerprint(py));
+        Ok((restore, arguments.into_pyobject(py)?))
     }
 }
 
 impl WLDetect {
-    fn pair(&self, found: Option<Detection>) -> Option<(&str, f32)> {
-        found.map(|Detection { language, probability }| (self.detector.languages()[language].as_str(), probability))
+    /// Label and probability of each text.
+    fn batch<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &Texts<'py>,
+        threads: Option<usize>,
+    ) -> PyResult<(Vec<i32>, Vec<f32>)> {
+        let texts = texts.borrow(py)?;
+        let (mut labels, mut probabilities) = (vec![NO_LANGUAGE; texts.len()], vec![0.0; texts.len()]);
+        interruptible(py, |look| {
+            let text = |index: usize| texts[index].as_deref();
+            self.detector.detect_each(texts.len(), text, threads, &mut labels, &mut probabilities, look)
+        })?;
+        Ok((labels, probabilities))
     }
-}
 
-/// The text of a Python string, borrowed; a lone surrogate, which UTF-8 has no place for, becomes U+FFFD three times.
-pub fn lossy<'a>(text: &'a Bound<'_, PyString>) -> Cow<'a, str> {
-    text.to_string_lossy()
-}
-
-/// The texts of a sequence of Python strings, taken once for the whole batch.
-pub fn borrow_texts(texts: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-    let iterator = texts.try_iter().map_err(|_| wrong_text(texts))?;
-    iterator
-        .map(|item| {
-            let item = item?;
-            let text = item.cast::<PyString>().map_err(|_| wrong_text(&item))?;
-            Ok(lossy(text).into_owned())
-        })
-        .collect()
-}
-
-fn wrong_text(found: &Bound<'_, PyAny>) -> PyErr {
-    let name = found.get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
-    PyTypeError::new_err(format!("text: expected str or an iterable of str, found {name}"))
+    fn answer<'py>(&self, py: Python<'py>, language: usize, probability: f32) -> PyResult<Bound<'py, PyTuple>> {
+        (self.codes[language].bind(py), probability).into_pyobject(py)
+    }
 }

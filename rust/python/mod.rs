@@ -2,9 +2,11 @@
 
 mod arrays;
 mod detector;
+mod release;
+mod texts;
 mod tokenizer;
 
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::error::Error;
@@ -23,6 +25,7 @@ impl From<Error> for PyErr {
             Error::InvalidArgument(_) | Error::NanEncoded { .. } | Error::Tokenizer(_) => {
                 PyValueError::new_err(error.to_string())
             }
+            Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         }
     }
 }

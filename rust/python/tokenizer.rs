@@ -2,10 +2,10 @@
 
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
-use rayon::prelude::*;
+use pyo3::types::PyString;
 
-use super::detector::{borrow_texts, lossy};
-use crate::detector::in_parallel;
+use super::release::{interruptible, require_numpy};
+use super::texts::{Nones, Texts, lossy};
 
 #[pyclass(frozen, module = "wldetect._core")]
 pub struct Tokenizer(crate::Tokenizer);
@@ -31,9 +31,10 @@ impl Tokenizer {
     fn encode<'py>(
         &self,
         py: Python<'py>,
-        text: &Bound<'py, pyo3::types::PyString>,
+        text: &Bound<'py, PyString>,
         max_length: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray1<u32>>> {
+        require_numpy(py)?;
         let text = lossy(text);
         let ids = py.detach(|| self.0.encode(&text, max_length.unwrap_or(usize::MAX)))?;
         Ok(ids.into_pyarray(py))
@@ -49,20 +50,12 @@ impl Tokenizer {
         max_length: Option<usize>,
         threads: Option<usize>,
     ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>)> {
-        let texts = borrow_texts(texts)?;
+        require_numpy(py)?;
+        let texts = Texts::collect("texts", "an iterable of str", texts, Nones::Refused)?;
+        // No text is None, so none is left out.
+        let texts: Vec<_> = texts.borrow(py)?.into_iter().flatten().collect();
         let limit = max_length.unwrap_or(usize::MAX);
-        let encoded: Vec<Vec<u32>> = py.detach(|| {
-            in_parallel(threads, || {
-                texts.par_iter().map(|text| self.0.encode(text, limit)).collect::<crate::Result<_>>()
-            })?
-        })?;
-        let mut offsets = Vec::with_capacity(encoded.len() + 1);
-        let mut end = 0_i64;
-        offsets.push(end);
-        for ids in &encoded {
-            end += ids.len() as i64;
-            offsets.push(end);
-        }
-        Ok((encoded.concat().into_pyarray(py), offsets.into_pyarray(py)))
+        let encoded = interruptible(py, |look| self.0.encode_batch(&texts, limit, threads, look))?;
+        Ok((encoded.ids.into_pyarray(py), encoded.offsets.into_pyarray(py)))
     }
 }

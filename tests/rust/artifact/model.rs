@@ -107,8 +107,8 @@ pub fn write(directory: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-pub fn sha256(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub fn stored_as(dtype: DType) -> Dtype {

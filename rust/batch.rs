@@ -1,0 +1,417 @@
+//! Many texts over many threads: the same answers, in order, whatever the number of threads.
+//!
+//! Consecutive texts form pieces of about as much work, and threads take the next piece whenever they are done with
+//! one, so that neither a long text nor a slow core holds the others back.
+//!
+//! Threads are started for each call and end with it. A pool that outlives the call would be cheaper by some tens of
+//! microseconds, but has no threads left in a child after `fork`, where the first batch would wait for ever; and
+//! forking is how Python's `multiprocessing` commonly starts its workers.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::detector::{Detection, Detector, Workspace};
+use crate::error::{Error, Result};
+use crate::tokenizer::{Scratch, Tokenizer};
+
+/// Label of a text that has no answer.
+pub const NO_LANGUAGE: i32 = -1;
+
+/// A piece is done once it has this much work, in bytes of text: several hundred microseconds, which is long against
+/// starting a thread and short against the patience of whoever presses Ctrl-C.
+const PIECE: usize = 32 << 10;
+/// No text is added to a piece that would get more than this.
+const MOST_IN_A_PIECE: usize = 2 * PIECE;
+/// What a text costs beside its bytes: pooling, softmax, writing the answer.
+const PER_TEXT: usize = 64;
+/// Few tokens have more bytes than this, so few texts cost more before they are truncated.
+const BYTES_PER_TOKEN: usize = 16;
+/// How often the calling thread asks whether it was interrupted.
+const INTERVAL: Duration = Duration::from_millis(50);
+/// Workspaces that are kept between calls.
+const MOST_KEPT: usize = 32;
+
+/// Ids of several texts, end to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedBatch {
+    /// The ids of all texts.
+    pub ids: Vec<u32>,
+    /// One more than there are texts: text `i` has the ids `offsets[i]..offsets[i + 1]`.
+    pub offsets: Vec<i64>,
+}
+
+impl Detector {
+    /// [`Self::detect`] for each text, on `threads` threads (`None`: as many as there are cores), in order.
+    ///
+    /// # Errors
+    /// `threads` is 0, or the tokenizer cannot express a text.
+    pub fn detect_batch<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        threads: Option<usize>,
+    ) -> Result<Vec<Option<Detection>>> {
+        let (mut labels, mut probabilities) = (vec![NO_LANGUAGE; texts.len()], vec![0.0; texts.len()]);
+        self.detect_batch_into(texts, threads, &mut labels, &mut probabilities, &mut || false)?;
+        let found = labels.into_iter().zip(probabilities);
+        Ok(found
+            .map(|(label, probability)| usize::try_from(label).ok().map(|language| Detection { language, probability }))
+            .collect())
+    }
+
+    /// [`Self::detect_batch`] into slices of one place a text: an index into [`Self::languages`], or [`NO_LANGUAGE`],
+    /// and its probability, or 0.
+    ///
+    /// The calling thread, which does its share of the work, asks `interrupted` now and then; when it says true, every
+    /// thread stops after the text it is at.
+    ///
+    /// # Errors
+    /// `threads` is 0, a slice has not one place for each text, [`Error::Interrupted`], or the tokenizer cannot express
+    /// a text. What the slices hold then is not said.
+    pub fn detect_batch_into<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        threads: Option<usize>,
+        labels: &mut [i32],
+        probabilities: &mut [f32],
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
+        let text = |index: usize| Some(texts[index].as_ref());
+        self.detect_each(texts.len(), text, threads, labels, probabilities, interrupted)
+    }
+
+    /// [`Self::detect_batch_into`] for `count` texts, of which those that are `None` have no answer.
+    pub(crate) fn detect_each<'t>(
+        &self,
+        count: usize,
+        text: impl Fn(usize) -> Option<&'t str> + Sync,
+        threads: Option<usize>,
+        labels: &mut [i32],
+        probabilities: &mut [f32],
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
+        for (name, found) in [("labels", labels.len()), ("probabilities", probabilities.len())] {
+            if found != count {
+                let reason = format!("{name}: expected {count} places, one a text, found {found}");
+                return Err(Error::InvalidArgument(reason));
+            }
+        }
+        let ranges = self.cut(count, &text);
+        let outputs = split(&ranges, 1, labels).into_iter().zip(split(&ranges, 1, probabilities));
+        let pieces = ranges.iter().cloned().zip(outputs).collect();
+        self.in_pieces(pieces, threads, interrupted, |workspace, (texts, (labels, probabilities)), stop| {
+            for (index, (label, probability)) in texts.zip(labels.iter_mut().zip(probabilities)) {
+                if stop.is_set() {
+                    break;
+                }
+                let found = text(index).map_or(Ok(None), |text| self.detect_with(text, workspace))?;
+                (*label, *probability) =
+                    found.map_or((NO_LANGUAGE, 0.0), |found| (found.language as i32, found.probability));
+            }
+            Ok(())
+        })
+    }
+
+    /// The probabilities of every language for `count` texts, into a row of `scores` each: zeros where there is no
+    /// answer. `scores` has one place for each text and language.
+    #[cfg_attr(not(feature = "python"), allow(dead_code))]
+    pub(crate) fn probabilities_each<'t>(
+        &self,
+        count: usize,
+        text: impl Fn(usize) -> Option<&'t str> + Sync,
+        threads: Option<usize>,
+        scores: &mut [f32],
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
+        let ranges = self.cut(count, &text);
+        let width = self.languages().len();
+        let pieces = ranges.iter().cloned().zip(split(&ranges, width, scores)).collect();
+        self.in_pieces(pieces, threads, interrupted, |workspace, (texts, rows), stop| {
+            for (index, row) in texts.zip(rows.chunks_exact_mut(width)) {
+                if stop.is_set() {
+                    break;
+                }
+                match text(index).map_or(Ok(None), |text| self.probabilities_with(text, workspace))? {
+                    Some(found) => row.copy_from_slice(found),
+                    None => row.fill(0.0),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn cut<'t>(&self, count: usize, text: impl Fn(usize) -> Option<&'t str>) -> Vec<Range<usize>> {
+        let most = most_work(self.tokenizer(), self.metadata().max_sequence_length);
+        cut((0..count).map(|index| text(index).map_or(0, |text| text.len().min(most))))
+    }
+
+    fn in_pieces<P: Send>(
+        &self,
+        pieces: Vec<P>,
+        threads: Option<usize>,
+        interrupted: &mut dyn FnMut() -> bool,
+        work: impl Fn(&mut Workspace, P, &Stop) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let lend = |use_it: &mut dyn FnMut(&mut Workspace)| self.workspaces().with(|| self.workspace(), use_it);
+        in_pieces(pieces, threads, interrupted, lend, work)
+    }
+}
+
+impl Tokenizer {
+    /// The first `max_length` ids of each text, on `threads` threads (`None`: as many as there are cores), in order.
+    ///
+    /// `interrupted` is asked as in [`Detector::detect_batch_into`].
+    ///
+    /// # Errors
+    /// `threads` is 0, [`Error::Interrupted`], or the tokenizer cannot express a text.
+    pub fn encode_batch<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        max_length: usize,
+        threads: Option<usize>,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<EncodedBatch> {
+        let most = most_work(self, max_length);
+        let ranges = cut(texts.iter().map(|text| text.as_ref().len().min(most)));
+        let mut ids = vec![Vec::new(); ranges.len()];
+        // The number of ids of each text, until they are added up.
+        let mut offsets = vec![0; texts.len() + 1];
+        let outputs = ids.iter_mut().zip(split(&ranges, 1, &mut offsets[1..]));
+        let pieces = ranges.iter().cloned().zip(outputs).collect();
+        let lend = |use_it: &mut dyn FnMut(&mut Scratch)| use_it(&mut Scratch::default());
+        in_pieces(pieces, threads, interrupted, lend, |scratch, (range, (ids, lengths)), stop| {
+            for (text, length) in texts[range].iter().zip(lengths) {
+                if stop.is_set() {
+                    break;
+                }
+                let before = ids.len();
+                self.encode_into(text.as_ref(), max_length, scratch, ids, |_| ())?;
+                *length = (ids.len() - before) as i64;
+            }
+            Ok(())
+        })?;
+        let mut end = 0;
+        for offset in &mut offsets {
+            end += *offset;
+            *offset = end;
+        }
+        Ok(EncodedBatch { ids: ids.concat(), offsets })
+    }
+}
+
+/// The most bytes of a text that are read before `max_length` ids are found; the library always reads all.
+fn most_work(tokenizer: &Tokenizer, max_length: usize) -> usize {
+    match tokenizer.fallback_reason() {
+        None => max_length.saturating_mul(BYTES_PER_TOKEN),
+        Some(_) => usize::MAX,
+    }
+}
+
+/// Consecutive texts in pieces of about as much work, given what each text costs.
+fn cut(work: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut pieces = Vec::new();
+    let (mut start, mut end, mut sum) = (0, 0, 0_usize);
+    for work in work {
+        let work = work.saturating_add(PER_TEXT);
+        if sum >= PIECE || (sum > 0 && sum.saturating_add(work) > MOST_IN_A_PIECE) {
+            pieces.push(start..end);
+            (start, sum) = (end, 0);
+        }
+        end += 1;
+        sum = sum.saturating_add(work);
+    }
+    if start < end {
+        pieces.push(start..end);
+    }
+    pieces
+}
+
+/// The parts of `output`, of `width` places a text, that belong to each of `ranges`.
+fn split<'a, T>(ranges: &[Range<usize>], width: usize, mut output: &'a mut [T]) -> Vec<&'a mut [T]> {
+    let mut parts = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        let (part, rest) = output.split_at_mut(range.len() * width);
+        parts.push(part);
+        output = rest;
+    }
+    parts
+}
+
+/// Whether all threads are to stop after the text they are at.
+struct Stop(AtomicBool);
+
+impl Stop {
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Does `work` on every piece; `lend` gives a thread what it works with.
+///
+/// The error is that of the first piece that has one: pieces are taken in order, and one that was taken is finished,
+/// so this too is the same for every number of threads.
+fn in_pieces<P: Send, W>(
+    pieces: Vec<P>,
+    threads: Option<usize>,
+    interrupted: &mut dyn FnMut() -> bool,
+    lend: impl Fn(&mut dyn FnMut(&mut W)) + Sync,
+    work: impl Fn(&mut W, P, &Stop) -> Result<()> + Sync,
+) -> Result<()> {
+    let threads = match threads {
+        Some(0) => return Err(Error::InvalidArgument("threads: expected at least 1, found 0".into())),
+        Some(threads) => threads,
+        // Asking reads several files of the system.
+        None if pieces.len() < 2 => 1,
+        None => thread::available_parallelism().map_or(1, usize::from),
+    };
+    let threads = threads.min(pieces.len());
+    let queue = Mutex::new(pieces.into_iter().enumerate());
+    let failed: Mutex<Option<(usize, Error)>> = Mutex::new(None);
+    let stop = Stop(AtomicBool::new(false));
+
+    // A thread that panicked did so outside of these short locks, and its panic is passed on when it is joined.
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let fail = |index: usize, error: Error| {
+        // Nothing is taken any more, but what was taken is finished: it may fail earlier in the texts.
+        *queue.lock().unwrap_or_else(PoisonError::into_inner) = Vec::new().into_iter().enumerate();
+        let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.as_ref().is_none_or(|(first, _)| index < *first) {
+            *failed = Some((index, error));
+        }
+    };
+    let take_pieces = |between: &mut dyn FnMut()| {
+        lend(&mut |workspace| {
+            while !stop.is_set()
+                && let Some((index, piece)) = next()
+            {
+                if let Err(error) = work(workspace, piece, &stop) {
+                    fail(index, error);
+                }
+                between();
+            }
+        });
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            // Where no more threads can be started, those that there are do it all.
+            if thread::Builder::new().spawn_scoped(scope, || take_pieces(&mut || ())).is_err() {
+                break;
+            }
+        }
+        let mut asked = Instant::now();
+        take_pieces(&mut || {
+            if asked.elapsed() >= INTERVAL {
+                stop.0.fetch_or(interrupted(), Ordering::Relaxed);
+                asked = Instant::now();
+            }
+        });
+    });
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        _ if stop.is_set() => Err(Error::Interrupted),
+        Some((_, error)) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// Workspaces that wait for the next call. Nobody waits for them: not when two threads come at once, and not in the
+/// child of a process that was forked while a thread held the lock.
+pub(crate) struct Workspaces<W>(Mutex<Vec<W>>);
+
+impl<W> Workspaces<W> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// Calls `use_it` with a workspace that is free, or a new one.
+    pub(crate) fn with<R>(&self, make: impl FnOnce() -> W, use_it: impl FnOnce(&mut W) -> R) -> R {
+        let kept = self.0.try_lock().ok().and_then(|mut kept| kept.pop());
+        let mut workspace = kept.unwrap_or_else(make);
+        let result = use_it(&mut workspace);
+        if let Ok(mut kept) = self.0.try_lock()
+            && kept.len() < MOST_KEPT
+        {
+            kept.push(workspace);
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every text is in one piece, pieces are in order, and each is full but not overfull, unless it is one text.
+    fn check(work: &[usize]) -> Vec<Range<usize>> {
+        let pieces = cut(work.iter().copied());
+        let joined: Vec<usize> = pieces.iter().cloned().flatten().collect();
+        assert_eq!(joined, (0..work.len()).collect::<Vec<_>>());
+        let sums: Vec<usize> =
+            pieces.iter().map(|piece| work[piece.clone()].iter().map(|w| w + PER_TEXT).sum()).collect();
+        for (at, (piece, &sum)) in pieces.iter().zip(&sums).enumerate() {
+            assert!(sum <= MOST_IN_A_PIECE || piece.len() == 1, "{piece:?} has {sum}");
+            let next = work.get(piece.end).map(|work| work + PER_TEXT);
+            assert!(
+                sum >= PIECE || next.is_none_or(|next| sum + next > MOST_IN_A_PIECE),
+                "piece {at}, {piece:?}, has only {sum}"
+            );
+        }
+        pieces
+    }
+
+    #[test]
+    fn pieces_are_of_about_as_much_work() {
+        assert!(check(&[]).is_empty());
+        assert_eq!(check(&[0]).len(), 1);
+        assert_eq!(check(&[0; 1000]).len(), (1000 * PER_TEXT).div_ceil(PIECE));
+        // A long text is a piece of its own, and so are its neighbours.
+        assert_eq!(check(&[10, 10, 1 << 30, 10, 10]), [0..2, 2..3, 3..5]);
+        assert_eq!(check(&[PIECE; 3]), [0..1, 1..2, 2..3]);
+        assert_eq!(check(&[PIECE - PER_TEXT - 1; 4]), [0..2, 2..4]);
+        let mut state = 1_usize;
+        for length in 0..300 {
+            let work: Vec<usize> = (0..length)
+                .map(|_| {
+                    state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                    (state >> 33) >> ((state >> 20) % 31)
+                })
+                .collect();
+            check(&work);
+        }
+        assert_eq!(cut([usize::MAX; 2].into_iter()), [0..1, 1..2]);
+    }
+
+    #[test]
+    fn the_error_is_that_of_the_first_piece_that_has_one() {
+        for threads in [1, 2, 7] {
+            for first in [0, 3, 98] {
+                let work = |(): &mut (), piece: usize, _: &Stop| {
+                    // Later pieces fail sooner.
+                    thread::sleep(Duration::from_micros(if piece == first { 300 } else { 10 }));
+                    if piece < first { Ok(()) } else { Err(Error::InvalidArgument(piece.to_string())) }
+                };
+                let lend = |use_it: &mut dyn FnMut(&mut ())| use_it(&mut ());
+                let error = in_pieces((0..100).collect(), Some(threads), &mut || false, lend, work).unwrap_err();
+                assert_eq!(error.to_string(), first.to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn workspaces_are_kept_and_never_waited_for() {
+        let workspaces = Workspaces::new();
+        workspaces.with(|| 1, |workspace| *workspace = 2);
+        workspaces.with(
+            || 3,
+            |kept| {
+                assert_eq!(*kept, 2);
+                // The one there is is taken.
+                workspaces.with(|| 4, |new| assert_eq!(*new, 4));
+            },
+        );
+        let locked = workspaces.0.lock().expect("no panic");
+        workspaces.with(|| 5, |new| assert_eq!(*new, 5));
+        assert_eq!(*locked, [4, 2]);
+    }
+}
