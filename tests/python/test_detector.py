@@ -1,14 +1,12 @@
-"""``WLDetect`` through Python: what it takes, what it gives, and how it refuses."""
+"""``WLDetect`` through Python: loading model directories, refusing them, and the answers of single texts."""
 
 from __future__ import annotations
 
 import math
 import os
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -95,94 +93,6 @@ def test_what_it_says_about_itself(make_model_dir: MakeModel) -> None:
     assert wldetect.__version__
 
 
-def generate() -> Iterator[str]:
-    yield from ("one", "", "eins uno eins")
-
-
-@pytest.mark.parametrize(
-    "texts",
-    [["one", "", "eins uno eins"], ("one", "", "eins uno eins"), dict.fromkeys(generate()), generate],
-    ids=["list", "tuple", "dict", "generator"],
-)
-def test_any_iterable_of_strings_gives_a_list(detector: WLDetect, texts: Any) -> None:
-    found = detector.predict(texts() if callable(texts) else texts)
-    assert isinstance(found, list)
-    assert found == [detector.predict(text) for text in generate()]
-    assert [pair and pair[0] for pair in found] == ["eng_Latn", None, "deu_Latn"]
-
-
-def test_nothing_in_nothing_out(detector: WLDetect) -> None:
-    empty: tuple[Any, ...] = ([], (), iter(()), np.array([], dtype=object))
-    for texts in empty:
-        assert detector.predict(texts) == []
-
-
-class Text(str):
-    """A subclass of ``str``, as libraries of rich text have."""
-
-
-def test_subclasses_of_str_are_strings(detector: WLDetect) -> None:
-    assert detector.predict(Text("uno")) == detector.predict("uno")
-    assert detector.predict([Text("uno"), np.str_("eins")]) == detector.predict(["uno", "eins"])
-
-
-@pytest.mark.parametrize("text", ["", " ", "\n", "\r\n\t", "\0", "\u3000", "\ud800", "\udfff\ud800", "gibberish", "😀"])
-def test_texts_that_say_nothing_are_none(detector: WLDetect, text: str) -> None:
-    assert detector.predict(text) is None
-    assert detector.predict([text]) == [None]
-    assert detector.probabilities(text) is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["eins\n", "\n\neins", "eins\0 eins", "\ud800 eins", "eins \udcff\udc80", "\ufeff eins", "eins \U0010ffff"],
-)
-def test_odd_characters_beside_words_do_no_harm(detector: WLDetect, text: str) -> None:
-    found = detector.predict(text)
-    assert found is not None and found[0] == "deu_Latn"
-    assert detector.predict([text, text]) == [found, found]
-
-
-def test_lone_surrogates_are_read_as_the_replacement_character(make_model_dir: MakeModel) -> None:
-    # Once for each byte that the surrogate would have had.
-    detector = WLDetect.load(make_model_dir(["a", "b"], {"x": [1.0, 0.0], "\ufffd" * 3: [0.0, 1.0]}))
-    found = detector.predict("\ud800")
-    assert found is not None and found[0] == "b"
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        (None, "NoneType"),
-        (3, "int"),
-        (3.5, "float"),
-        (b"eins", "int"),
-        ([b"eins"], "bytes"),
-        (["eins", None], "NoneType"),
-    ],
-)
-def test_what_is_not_text_is_a_type_error(detector: WLDetect, text: Any, name: str) -> None:
-    with pytest.raises(TypeError) as caught:
-        detector.predict(text)
-    assert str(caught.value) == f"text: expected str or an iterable of str, found {name}"
-
-
-def test_probabilities_takes_one_string(detector: WLDetect) -> None:
-    wrong: Any
-    for wrong in (None, 3, b"eins", ["eins"]):
-        with pytest.raises(TypeError):
-            detector.probabilities(wrong)
-
-
-def test_errors_of_a_generator_come_through(detector: WLDetect) -> None:
-    def failing() -> Iterator[str]:
-        yield "uno"
-        raise RuntimeError("no more")
-
-    with pytest.raises(RuntimeError, match=r"^no more$"):
-        detector.predict(failing())
-
-
 def test_probabilities_sum_to_one(make_model_dir: MakeModel) -> None:
     generator = np.random.default_rng(3)
     labels = [f"l{i}" for i in range(148)]
@@ -211,47 +121,6 @@ def test_tokens_past_the_limit_are_left_out(make_model_dir: MakeModel) -> None:
         found = detector.predict(text)
         assert found is not None and found[0] == code
     assert detector.predict("uno " * 300_000) == detector.predict("uno")
-
-
-def some_texts(count: int) -> list[str]:
-    generator = np.random.default_rng(5)
-    words = [*WORDS, "unknown", "\n"]
-    return [" ".join(words[i] for i in generator.integers(0, len(words), n)) for n in generator.integers(0, 12, count)]
-
-
-@pytest.mark.parametrize("threads", [None, 1, 2, 4])
-def test_threads_change_nothing(detector: WLDetect, threads: int | None) -> None:
-    texts = some_texts(2000)
-    found = detector.predict(texts, threads=threads)
-    assert found == [detector.predict(text) for text in texts]
-    assert None in found and len({pair[0] for pair in found if pair}) == 3
-
-
-def test_threads_out_of_range_are_refused(detector: WLDetect) -> None:
-    with pytest.raises(ValueError, match=r"^threads: expected at least 1, found 0$"):
-        detector.predict(["uno"], threads=0)
-    with pytest.raises(OverflowError):
-        detector.predict(["uno"], threads=-1)
-    with pytest.raises(TypeError):
-        detector.predict(["uno"], threads="2")  # type: ignore[call-overload]
-
-
-def test_many_python_threads_share_one_detector(detector: WLDetect) -> None:
-    texts = some_texts(400)
-    expected = [detector.predict(text) for text in texts]
-    workers = 8
-    # All start at once, some with single texts, some with batches.
-    start = threading.Barrier(workers)
-
-    def work(worker: int) -> list[tuple[str, float] | None]:
-        start.wait(timeout=30)
-        if worker % 2:
-            return detector.predict(texts, threads=1 + worker % 3)
-        return [detector.predict(text) for text in texts]
-
-    with ThreadPoolExecutor(workers) as pool:
-        for found in pool.map(work, range(workers)):
-            assert found == expected
 
 
 def refused(directory: Path, kind: type[Exception], table: Table = "e3m4") -> str:
