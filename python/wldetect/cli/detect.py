@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wldetect import WLDetect
-from wldetect.cli.options import thread_count
+from wldetect.cli.options import add_model_options
 from wldetect.errors import DataError
 
 NAME = "detect"
@@ -35,7 +35,7 @@ _NO_LANGUAGE = "-"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options to ``parser``."""
-    parser.add_argument("--model-path", type=Path, required=True, metavar="DIR", help="model directory")
+    add_model_options(parser)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--text", action="append", metavar="TEXT", help="a text; may be given several times")
     source.add_argument("--file", metavar="FILE", help="a UTF-8 file with one text a line, read as a stream")
@@ -47,13 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tsv: language and probability, tab between; jsonl: an object with language, probability and text "
         "(default: %(default)s)",
     )
-    parser.add_argument(
-        "--table",
-        choices=["e3m4", "e4m3fn", "float32"],
-        default="e3m4",
-        help="which of the model's tables to use (default: %(default)s)",
-    )
-    parser.add_argument("--threads", type=thread_count, metavar="N", help="threads (default: one for each core)")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wldetect.cli.extras import require_extras
-from wldetect.cli.options import thread_count
+from wldetect.cli.options import add_model_options
 from wldetect.cli.output import say
 from wldetect.errors import ArtifactError, ConfigError, DataError
 
@@ -30,7 +30,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options to ``parser``."""
-    parser.add_argument("--model-path", type=Path, required=True, metavar="DIR", help="model directory")
+    add_model_options(parser)
     parser.add_argument(
         "--data",
         metavar="PATH",
@@ -41,14 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--language-column", metavar="NAME", help="(default: language, or else iso_639_3 and iso_15924 joined)"
     )
-    parser.add_argument(
-        "--table",
-        choices=["e3m4", "e4m3fn", "float32"],
-        default="e3m4",
-        help="which of the model's tables to score (default: %(default)s)",
-    )
     parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: the model directory)")
-    parser.add_argument("--threads", type=thread_count, metavar="N", help="threads (default: one for each core)")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,13 +1,26 @@
-"""Types of command-line options."""
+"""Options that several commands have, and their types."""
 
 from __future__ import annotations
 
 import argparse
 import re
+from pathlib import Path
 
-__all__ = ["thread_count"]
+__all__ = ["add_model_options", "thread_count"]
 
 _MOST_THREADS = 1024
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every command that detects needs: ``--model-path``, ``--table`` and ``--threads``."""
+    parser.add_argument("--model-path", type=Path, required=True, metavar="DIR", help="model directory")
+    parser.add_argument(
+        "--table",
+        choices=["e3m4", "e4m3fn", "float32"],
+        default="e3m4",
+        help="which of the model's tables to use (default: %(default)s)",
+    )
+    parser.add_argument("--threads", type=thread_count, metavar="N", help="threads (default: one for each core)")
 
 
 def thread_count(text: str) -> int:

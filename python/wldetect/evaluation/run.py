@@ -124,9 +124,7 @@ def evaluate(
         raise DataError(f"{texts.name}: {_nothing_to_score(unknown, languages)}")
     true = np.array([index[label] for label in texts.labels if label in index], dtype=np.int64)
 
-    answers, seconds = _predict(detector, scored, threads, progress)
-    predicted = np.array([NO_ANSWER if answer is None else index[answer[0]] for answer in answers], dtype=np.int64)
-    probabilities = np.array([0.0 if answer is None else answer[1] for answer in answers], dtype=np.float64)
+    predicted, probabilities, seconds = _predict(detector, scored, threads, progress)
     confusion = confusion_matrix(true, predicted, len(languages))
     classes = class_scores(confusion, languages)
     return EvaluationResult(
@@ -154,21 +152,23 @@ def evaluate(
 
 def _predict(
     detector: WLDetect, texts: Sequence[str], threads: int | None, progress: bool
-) -> tuple[list[tuple[str, float] | None], float]:
-    """Detect the language of each text; returns the answers and the seconds spent in the detector."""
+) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
+    """Detect the language of each text; returns labels, probabilities and the seconds spent in the detector."""
     from tqdm import tqdm
 
-    answers: list[tuple[str, float] | None] = []
+    labels = np.empty(len(texts), dtype=np.int64)
+    probabilities = np.empty(len(texts), dtype=np.float64)
     seconds = 0.0
     # `disable=None` hides the bar where standard error is not a terminal.
     with tqdm(total=len(texts), desc="evaluate", unit=" texts", disable=None if progress else True) as bar:
         for start in range(0, len(texts), _CHUNK):
-            chunk = texts[start : start + _CHUNK]
+            chunk = slice(start, start + _CHUNK)
             began = time.perf_counter()
-            answers += detector.predict(chunk, threads=threads)
+            found = detector.predict_arrays(texts[chunk], threads=threads)
             seconds += time.perf_counter() - began
-            bar.update(len(chunk))
-    return answers, seconds
+            labels[chunk], probabilities[chunk] = found
+            bar.update(len(found[0]))
+    return np.where(labels < 0, NO_ANSWER, labels), probabilities, seconds
 
 
 def _nothing_to_score(unknown: Counter[str], languages: Sequence[str]) -> str:
