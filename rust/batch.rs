@@ -240,10 +240,10 @@ fn split<'a, T>(ranges: &[Range<usize>], width: usize, mut output: &'a mut [T]) 
 }
 
 /// Whether all threads are to stop after the text they are at.
-struct Stop(AtomicBool);
+pub(crate) struct Stop(AtomicBool);
 
 impl Stop {
-    fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -252,7 +252,7 @@ impl Stop {
 ///
 /// The error is that of the first piece that has one: pieces are taken in order, and one that was taken is finished,
 /// so this too is the same for every number of threads.
-fn in_pieces<P: Send, W>(
+pub(crate) fn in_pieces<P: Send, W>(
     pieces: Vec<P>,
     threads: Option<usize>,
     interrupted: &mut dyn FnMut() -> bool,

@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
 use memmap2::Mmap;
-use rayon::prelude::*;
 
 use super::added::Added;
 use super::cuts::Cuts;
@@ -19,6 +18,10 @@ use super::format::{Refusal, Writer};
 use super::hash::FoldHasher;
 use super::merge::{Merger, NO_SYMBOL, Pair, Symbols};
 use super::pieces::Pieces;
+use crate::batch::in_pieces;
+
+/// Pieces that one thread encodes before it takes others.
+const TOGETHER: usize = 4096;
 
 /// Compiles the text of a `tokenizer.json` with the given SHA-256; refuses what it would not encode exactly.
 pub(super) fn compile(json: &[u8], sha256: &[u8; 32]) -> Result<Mmap, Refusal> {
@@ -44,11 +47,20 @@ fn producible(definition: &Definition<'_>) -> (Vec<(String, u32)>, Vec<u32>) {
     let merging = AllMerges::new(definition);
     let spelt: Vec<(String, u32)> =
         definition.pieces.iter().map(|(piece, id)| (piece.replace(SPACE_MARK, " "), *id)).collect();
-    let made = spelt.into_par_iter().map_init(Vec::new, |symbols, (piece, id)| {
-        let last_rank = merging.encode(&piece, symbols);
-        (symbols[..] == [id]).then_some(((piece, id), last_rank))
-    });
-    let (mut whole, ranks): (Vec<_>, Vec<Option<u32>>) = made.flatten_iter().unzip();
+    // For a piece that can come about, the rank of its last merge, if it has one.
+    let mut made: Vec<Option<Option<u32>>> = vec![None; spelt.len()];
+    let pieces = spelt.chunks(TOGETHER).zip(made.chunks_mut(TOGETHER)).collect();
+    let lend = |use_it: &mut dyn FnMut(&mut Vec<u32>)| use_it(&mut Vec::new());
+    in_pieces(pieces, None, &mut || false, lend, |symbols, (spelt, made), _| {
+        for ((piece, id), made) in spelt.iter().zip(made) {
+            let last_rank = merging.encode(piece, symbols);
+            *made = (symbols[..] == [*id]).then_some(last_rank);
+        }
+        Ok(())
+    })
+    .expect("no piece fails, and nobody interrupts");
+    let found = spelt.into_iter().zip(made).filter_map(|(piece, made)| Some((piece, made?)));
+    let (mut whole, ranks): (Vec<_>, Vec<Option<u32>>) = found.unzip();
     let mut live: Vec<u32> = ranks.into_iter().flatten().collect();
     // The order of a hash map is no order: the same definition gives the same bytes.
     whole.sort_unstable_by_key(|(_, id)| *id);
