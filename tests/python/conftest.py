@@ -38,6 +38,41 @@ def make_model_dir(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def bpe_model_dir(make_model_dir: Callable[..., Path]) -> Path:
+    """A model with a Gemma-style tokenizer: "ja" and "no", spelt with "a", "j", "n", "o", and <bos> have a row each
+    that says something; those of bytes and the mark of a space say nothing."""
+    pieces = [*(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", *"ajno", "ja", "no"]
+    definition = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            {"id": len(pieces), "content": "<bos>", "normalized": False, "special": True}
+            | dict.fromkeys(["single_word", "lstrip", "rstrip"], False)
+        ],
+        "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"},
+        "pre_tokenizer": None,
+        "post_processor": None,
+        "decoder": None,
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": True,
+            "byte_fallback": True,
+            "ignore_merges": False,
+            "vocab": {piece: row for row, piece in enumerate(pieces)},
+            "merges": [["j", "a"], ["n", "o"]],
+        },
+    }
+    silent: list[float] = [0.0, 0.0, 0.0]
+    rows = dict.fromkeys(pieces, silent) | {"ja": [4.0, 0.0, 0.0], "no": [0.0, 4.0, 0.0], "<bos>": [0.0, 0.0, 4.0]}
+    return make_model_dir(["a", "b", "c"], rows, name="bpe", definition=json.dumps(definition).encode())
+
+
 def _write(
     directory: Path,
     labels: Sequence[str],
@@ -48,12 +83,13 @@ def _write(
     max_sequence_length: int = 512,
     scale: float = 1.0,
     mask: Sequence[str] = (),
+    definition: bytes | None = None,
 ) -> None:
     """Write a model whose tokens are whole words, split at white space and punctuation.
 
     ``words`` gives each word one logit a label; stored is logit / ``scale``, rounded to ``dtype``. Words in ``mask``
     are left out of pooling, and any other word has no row at all. A directory that exists gets a table of another
-    dtype beside those it has.
+    dtype beside those it has. ``definition`` is another tokenizer, whose ids are the words in their order.
     """
     from safetensors.numpy import save_file
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -63,7 +99,7 @@ def _write(
     vocabulary = {word: row for row, word in enumerate([*words, "[UNK]"])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    definition = tokenizer.to_str().encode()
+    definition = definition or tokenizer.to_str().encode()
     (directory / "tokenizer.json").write_bytes(definition)
 
     file_name, dtype_id, fp8 = _TABLES[dtype]

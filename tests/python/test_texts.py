@@ -132,6 +132,25 @@ def test_long_texts_of_one_character(detector: WLDetect, character: str, size: i
     assert detector.predict(["eins", text, "eins"]) == [detector.predict("eins"), None, detector.predict("eins")]
 
 
+@pytest.mark.parametrize("size", [10 << 20, pytest.param(100 << 20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("character", ["a", " ", "é", "😀"], ids=["letter", "space", "two-bytes", "four-bytes"])
+def test_long_texts_of_one_character_in_pieces(bpe_model_dir: Path, character: str, size: int) -> None:
+    detector = WLDetect.load(bpe_model_dir)
+    text = character * (size // len(character.encode()))
+    # All that is known of it speaks for no language.
+    assert detector.predict_arrays(["ja", text, "no"])[0].tolist() == [0, 0, 1]
+    assert detector.predict(text) == ("a", pytest.approx(1 / 3))
+    assert len(detector.tokenize(text)) == detector.max_sequence_length
+
+
+def test_odd_texts_in_pieces(bpe_model_dir: Path) -> None:
+    detector = WLDetect.load(bpe_model_dir)
+    answers = {"ja": "a", "\0 no": "b", "\ud800ja": "a", "<bos>": "c", "<bos>no no": "b", "👩‍👩‍👧 ja": "a", "<bos": "a"}
+    assert [pair and pair[0] for pair in detector.predict(answers)] == list(answers.values())
+    assert detector.predict("") is None
+    assert detector.tokenize("\0ja\ud800<bos>") == [0, 261, *[0xEF, 0xBF, 0xBD] * 3, 263]
+
+
 def test_lists_of_many_texts(detector: WLDetect) -> None:
     texts = [None, "uno", "", "eins eins", "\ud800 one"] * 20_000
     found = detector.predict(texts)

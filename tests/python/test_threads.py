@@ -155,6 +155,15 @@ def test_a_forked_child_detects_after_its_parent_did(detector: WLDetect) -> None
 
 
 @needs_fork
+def test_a_forked_child_loads_after_its_parent_did(bpe_model_dir: Path) -> None:
+    """Reading a tokenizer of this kind is work that is shared by threads, as batches are."""
+    texts = ["ja", "no", "", "ja no ja"] * 2000
+    detector = WLDetect.load(bpe_model_dir)
+    expected = detector.predict(texts)
+    assert answers_of_a_fork(detector, texts) == (expected[0], expected, expected)
+
+
+@needs_fork
 def test_a_child_forked_during_a_batch_detects(detector: WLDetect) -> None:
     texts = some_texts(5000)
     expected = detector.predict(texts)
