@@ -31,8 +31,6 @@ const PER_TEXT: usize = 64;
 const BYTES_PER_TOKEN: usize = 16;
 /// How often the calling thread asks whether it was interrupted.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// Workspaces that are kept between calls.
-const MOST_KEPT: usize = 32;
 
 /// Ids of several texts, end to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -315,29 +313,6 @@ pub(crate) fn in_pieces<P: Send, W>(
     }
 }
 
-/// Workspaces that wait for the next call. Nobody waits for them: not when two threads come at once, and not in the
-/// child of a process that was forked while a thread held the lock.
-pub(crate) struct Workspaces<W>(Mutex<Vec<W>>);
-
-impl<W> Workspaces<W> {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(Vec::new()))
-    }
-
-    /// Calls `use_it` with a workspace that is free, or a new one.
-    pub(crate) fn with<R>(&self, make: impl FnOnce() -> W, use_it: impl FnOnce(&mut W) -> R) -> R {
-        let kept = self.0.try_lock().ok().and_then(|mut kept| kept.pop());
-        let mut workspace = kept.unwrap_or_else(make);
-        let result = use_it(&mut workspace);
-        if let Ok(mut kept) = self.0.try_lock()
-            && kept.len() < MOST_KEPT
-        {
-            kept.push(workspace);
-        }
-        result
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -396,22 +371,5 @@ mod tests {
                 assert_eq!(error.to_string(), first.to_string());
             }
         }
-    }
-
-    #[test]
-    fn workspaces_are_kept_and_never_waited_for() {
-        let workspaces = Workspaces::new();
-        workspaces.with(|| 1, |workspace| *workspace = 2);
-        workspaces.with(
-            || 3,
-            |kept| {
-                assert_eq!(*kept, 2);
-                // The one there is is taken.
-                workspaces.with(|| 4, |new| assert_eq!(*new, 4));
-            },
-        );
-        let locked = workspaces.0.lock().expect("no panic");
-        workspaces.with(|| 5, |new| assert_eq!(*new, 5));
-        assert_eq!(*locked, [4, 2]);
     }
 }

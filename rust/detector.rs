@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use crate::artifact::{Artifact, Metadata};
-use crate::batch::Workspaces;
 use crate::error::Result;
 use crate::pooling::{Scratch, argmax, pool, softmax};
 use crate::table::DType;
 use crate::tokenizer::{self, Tokenizer};
+use crate::workspaces::Workspaces;
 
 /// The most probable language of a text.
 #[derive(Clone, Copy, Debug, PartialEq)]

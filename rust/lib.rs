@@ -25,6 +25,7 @@ mod prefetch;
 mod python;
 pub mod table;
 pub mod tokenizer;
+mod workspaces;
 
 pub use detector::{Detection, Detector};
 pub use error::{Error, Result};
