@@ -30,7 +30,7 @@ const PER_TEXT: usize = 64;
 /// Few tokens have more bytes than this, so few texts cost more before they are truncated.
 const BYTES_PER_TOKEN: usize = 16;
 /// How often the calling thread asks whether it was interrupted.
-const INTERVAL: Duration = Duration::from_millis(50);
+const INTERVAL: Duration = Duration::from_millis(25);
 
 /// Ids of several texts, end to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
