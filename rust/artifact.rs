@@ -37,13 +37,9 @@ pub struct Metadata {
 #[derive(Debug)]
 pub struct Artifact {
     path: PathBuf,
+    /// Borrows from `map`, and so stands before it: fields are dropped in order.
+    table: Table<'static>,
     map: Mmap,
-    dtype: DType,
-    rows: usize,
-    columns: usize,
-    scale: f32,
-    data: Range<usize>,
-    mask: Option<Range<usize>>,
     metadata: Metadata,
     fingerprint: OnceLock<String>,
 }
@@ -96,25 +92,23 @@ impl Artifact {
             false => None,
         };
         let metadata = header.metadata(columns)?;
-        let fingerprint = OnceLock::new();
-        let artifact =
-            Self { path: path.to_owned(), map, dtype, rows, columns, scale, data, mask, metadata, fingerprint };
-        if let Some(index) = artifact.table()?.first_non_finite() {
+        // SAFETY: the bytes stay where they are, unchanged, for as long as the map exists, however it is moved; the
+        // map is owned by the same value as the table, is dropped after it, and `table` gives it out only for as long
+        // as that value is borrowed.
+        let bytes: &'static [u8] = unsafe { std::slice::from_raw_parts(map.as_ptr(), map.len()) };
+        let table = Table::new(dtype, rows, columns, scale, &bytes[data], mask.map(|range| &bytes[range]))
+            .map_err(|error| Error::artifact(path, error.to_string()))?;
+        if let Some(index) = table.first_non_finite() {
             let reason =
                 format!("lookup_table: value at row {}, column {} is not finite", index / columns, index % columns);
             return Err(Error::artifact(path, reason));
         }
-        Ok(artifact)
+        Ok(Self { path: path.to_owned(), table, map, metadata, fingerprint: OnceLock::new() })
     }
 
     /// The table itself.
-    ///
-    /// # Errors
-    /// [`Error::Artifact`] when the scale is not a positive finite number.
-    pub fn table(&self) -> Result<Table<'_>> {
-        let mask = self.mask.clone().map(|range| &self.map[range]);
-        Table::new(self.dtype, self.rows, self.columns, self.scale, &self.map[self.data.clone()], mask)
-            .map_err(|error| Error::artifact(&self.path, error.to_string()))
+    pub fn table(&self) -> &Table<'_> {
+        &self.table
     }
 
     /// What the file says about itself.

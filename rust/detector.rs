@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::artifact::{Artifact, Metadata};
 use crate::error::Result;
-use crate::pooling::{Scratch, argmax, pool, softmax};
+use crate::kernel::Kernel;
+use crate::pooling::{Scratch, best_with, pool_with, softmax_with};
 use crate::table::DType;
 use crate::tokenizer::{self, Tokenizer};
 use crate::workspaces::Workspaces;
@@ -22,6 +23,7 @@ pub struct Detection {
 pub struct Detector {
     artifact: Artifact,
     tokenizer: Tokenizer,
+    kernel: Kernel,
     workspaces: Workspaces<Workspace>,
 }
 
@@ -37,11 +39,13 @@ impl Detector {
     /// Loads the table of `dtype` and the tokenizer from the model directory `directory`.
     ///
     /// # Errors
-    /// A file is missing or unreadable, malformed, or the tokenizer is not the one the table was made with.
+    /// A file is missing or unreadable, malformed, or the tokenizer is not the one the table was made with; or
+    /// `WLDETECT_KERNEL` names a level that this CPU does not have.
     pub fn load(directory: &Path, dtype: DType) -> Result<Self> {
+        let kernel = Kernel::chosen()?;
         let artifact = Artifact::open(&directory.join(dtype.file_name()), dtype)?;
         let tokenizer = Tokenizer::open(directory, &artifact.metadata().tokenizer_sha256)?;
-        Ok(Self { artifact, tokenizer, workspaces: Workspaces::new() })
+        Ok(Self { artifact, tokenizer, kernel, workspaces: Workspaces::new() })
     }
 
     /// What the model says about itself: languages, pooling, length.
@@ -97,10 +101,11 @@ impl Detector {
     /// # Errors
     /// The tokenizer cannot express the text.
     pub fn detect_with(&self, text: &str, workspace: &mut Workspace) -> Result<Option<Detection>> {
-        let Some(scores) = self.probabilities_with(text, workspace)? else {
+        if !self.pool(text, workspace)? {
             return Ok(None);
-        };
-        Ok(argmax(scores).map(|language| Detection { language, probability: scores[language] }))
+        }
+        let best = best_with(self.kernel, &workspace.scores);
+        Ok(best.map(|(language, probability)| Detection { language, probability }))
     }
 
     /// The probability of every language, by index, or `None` as for [`Self::detect`].
@@ -117,12 +122,22 @@ impl Detector {
     /// # Errors
     /// The tokenizer cannot express the text.
     pub fn probabilities_with<'w>(&self, text: &str, workspace: &'w mut Workspace) -> Result<Option<&'w [f32]>> {
-        let metadata = self.metadata();
+        if !self.pool(text, workspace)? {
+            return Ok(None);
+        }
+        softmax_with(self.kernel, &mut workspace.scores);
+        Ok(Some(&workspace.scores))
+    }
+
+    /// Leaves the logits of `text` in `workspace.scores`; false when there is nothing to pool.
+    ///
+    /// Rows are asked for as soon as their ids are known, and have arrived when the whole text is tokenized.
+    fn pool(&self, text: &str, workspace: &mut Workspace) -> Result<bool> {
+        let (metadata, table) = (self.metadata(), self.artifact.table());
         let Workspace { tokenizing, ids, pooling, scores } = workspace;
         ids.clear();
-        self.tokenizer.encode_into(text, metadata.max_sequence_length, tokenizing, ids, |_| ())?;
-        let pooled = pool(&self.artifact.table()?, ids, metadata.pooling, pooling, scores)?;
-        softmax(scores);
-        Ok((pooled > 0).then_some(scores))
+        let ask = |id| table.prefetch(id);
+        self.tokenizer.encode_into(text, metadata.max_sequence_length, tokenizing, ids, ask)?;
+        Ok(pool_with(self.kernel, table, ids, metadata.pooling, pooling, scores)? > 0)
     }
 }

@@ -20,7 +20,6 @@ pub mod error;
 pub mod fp8;
 pub mod kernel;
 pub mod pooling;
-mod prefetch;
 #[cfg(feature = "python")]
 mod python;
 pub mod table;

@@ -225,6 +225,13 @@ impl<'a> Table<'a> {
     }
 }
 
+impl std::fmt::Debug for Table<'_> {
+    /// Without its megabytes.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Table({} x {}, {}, scale {})", self.rows, self.columns, self.dtype.name(), self.scale)
+    }
+}
+
 #[inline]
 fn read_f32(bytes: &[u8]) -> f32 {
     f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])

@@ -1,4 +1,5 @@
-//! Asking for rows before they are read: they lie at random in a table that is larger than the caches.
+//! Asking for memory before it is read: rows lie at random in a table that is larger than the caches, and so do the
+//! entries of the tokenizer's tables.
 
 /// Bytes of a cache line: what one prefetch brings in.
 const LINE: usize = 64;
@@ -24,6 +25,12 @@ fn line(at: *const u8) {
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = at;
+}
+
+/// Asks for the cache line where `values[index]` begins. Asking for one that is not there does nothing.
+#[inline(always)]
+pub(crate) fn entry<T>(values: &[T], index: usize) {
+    line(values.as_ptr().wrapping_add(index).cast());
 }
 
 /// Asks for row `row` of `data`, rows of `bytes` bytes. Asking for one that is not there does nothing.

@@ -1,6 +1,7 @@
 //! What recent units became, by their bytes.
 
 use super::pieces::Key;
+use crate::kernel::prefetch;
 
 /// Ids of a unit that is kept; those of more are not.
 const IDS: usize = 4;
@@ -52,7 +53,7 @@ impl Memo {
     /// Asks for the entry's cache line ahead of its use.
     #[inline(always)]
     pub(super) fn prefetch(&self, hash: u64) {
-        crate::prefetch::prefetch(&self.entries, hash as usize % ENTRIES);
+        prefetch::entry(&self.entries, hash as usize % ENTRIES);
     }
 }
 

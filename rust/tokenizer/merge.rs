@@ -9,6 +9,7 @@ use std::collections::BinaryHeap;
 use super::definition::SPACE_MARK;
 use super::format::{Reader, Refusal, Section, Writer};
 use super::perfect::{Places, Plan};
+use crate::kernel::prefetch;
 
 /// Bits of a symbol's number: two symbols and their product are one word.
 pub(super) const BITS: u32 = 21;
@@ -124,7 +125,7 @@ impl<'a> Merger<'a> {
     /// Asks for the cache line that [`Self::product`] will read.
     #[inline(always)]
     pub(super) fn prefetch(&self, left: u32, right: u32) {
-        crate::prefetch::prefetch(self.pairs, self.places.line(hash(left, right), self.pairs.len()));
+        prefetch::entry(self.pairs, self.places.line(hash(left, right), self.pairs.len()));
     }
 
     /// The id of a symbol.

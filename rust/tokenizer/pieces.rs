@@ -4,6 +4,7 @@ use super::format::{Reader, Refusal, Section, Writer};
 use super::hash::{hash_bytes, mix};
 use super::merge::NO_SYMBOL;
 use super::perfect::{Places, Plan};
+use crate::kernel::prefetch;
 
 /// Text of up to this many bytes is its own key.
 pub(super) const SHORT: usize = 15;
@@ -95,7 +96,7 @@ impl<'a> Pieces<'a> {
     #[inline(always)]
     pub(super) fn find(&self, hash: u64) -> usize {
         let line = self.places.line(hash, self.buckets.len());
-        crate::prefetch::prefetch(self.buckets, line);
+        prefetch::entry(self.buckets, line);
         line
     }
 

@@ -57,7 +57,7 @@ fn whole_files_open() -> wldetect::Result<()> {
             assert_eq!(metadata.languages, LANGUAGES);
             assert_eq!((metadata.pooling, metadata.max_sequence_length), (Pooling::Average, 512));
             assert_eq!(metadata.tokenizer_sha256, sha256(model::TOKENIZER));
-            let table = artifact.table()?;
+            let table = artifact.table();
             assert_eq!((table.rows(), table.columns(), table.dtype(), table.scale()), (ROWS, COLUMNS, dtype, 1.0));
             assert_eq!(table.has_row(0), !file.tensors.contains_key("zero_weight_mask"));
             assert!((1..4).all(|id| table.has_row(id)));
@@ -294,7 +294,7 @@ fn a_table_without_rows_or_columns_is_harmless() -> wldetect::Result<()> {
             .tensor("zero_weight_mask", Dtype::U8, &[rows], vec![0; rows])
             .key("languages", languages);
         let artifact = Artifact::open(&file.write(directory.path()), E3M4)?;
-        assert_eq!((artifact.table()?.rows(), artifact.table()?.columns()), (rows, columns));
+        assert_eq!((artifact.table().rows(), artifact.table().columns()), (rows, columns));
     }
     Ok(())
 }
@@ -322,8 +322,8 @@ proptest! {
         let path = write(directory.path(), dtype.file_name(), &bytes);
         match Artifact::open(&path, dtype) {
             Ok(artifact) => {
-                prop_assert_eq!(artifact.table()?.first_non_finite(), None);
-                prop_assert_eq!(artifact.metadata().languages.len(), artifact.table()?.columns());
+                prop_assert_eq!(artifact.table().first_non_finite(), None);
+                prop_assert_eq!(artifact.metadata().languages.len(), artifact.table().columns());
             }
             Err(error) => {
                 prop_assert!(matches!(error, Error::Artifact { .. }), "{:?}", error);
