@@ -9,9 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import final
 
-__all__ = ["Tokenizer", "WLDetect", "__version__", "fp8_decode", "fp8_encode", "pool", "softmax"]
+__all__ = [
+    "COMPILED_TOKENIZER",
+    "Tokenizer",
+    "WLDetect",
+    "__version__",
+    "fp8_decode",
+    "fp8_encode",
+    "kernel_level",
+    "pool",
+    "softmax",
+]
 
 __version__: str
+
+COMPILED_TOKENIZER: str
+"""Name of the compiled tokenizer's file in a model directory."""
 
 _Format = Literal["e3m4", "e4m3fn"]
 _DType = Literal["e3m4", "e4m3fn", "float32"]
@@ -107,6 +120,12 @@ class Tokenizer:
         """Ids of all texts end to end, uint32 [n], and offsets, int64 [len(texts) + 1]: text i has ids
         ``offsets[i]:offsets[i + 1]``. Computed on ``threads`` threads, and interrupted, as ``WLDetect.predict``."""
 
+    def save_compiled(self, path: str | PathLike[str]) -> bool:
+        """Write the form that loads without parsing to ``path``; False, and no file, when this tokenizer has none.
+
+        Raises ``OSError`` when the file cannot be written; nothing is left of it then.
+        """
+
     @property
     def vocab_size(self) -> int:
         """Number of ids, added tokens included."""
@@ -114,6 +133,13 @@ class Tokenizer:
     @property
     def sha256(self) -> str:
         """SHA-256 of the JSON text, in hexadecimal."""
+
+def kernel_level() -> str:
+    """The vector instructions in use: ``scalar``, ``avx2``, ``avx512`` or ``neon``.
+
+    The best that this CPU has, or what the environment variable ``WLDETECT_KERNEL`` names; ``ValueError`` when that is
+    not one that it has. Every level gives the same answers, to the bit.
+    """
 
 def fp8_decode(codes: NDArray[np.uint8], format: _Format) -> NDArray[np.float32]:
     """The values of ``codes``, of the same shape. Read without a copy where C-contiguous."""

@@ -10,6 +10,8 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::error::Error;
+use crate::kernel::Level;
+use crate::tokenizer::COMPILED_FILE;
 
 pyo3::import_exception!(wldetect.errors, ArtifactError);
 
@@ -36,12 +38,20 @@ fn system_message(source: &std::io::Error) -> String {
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
+/// Name of the kernel level that this process uses.
+#[pyfunction]
+fn kernel_level() -> PyResult<&'static str> {
+    Ok(Level::chosen()?.name())
+}
+
 /// The Rust core of WLDetect.
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("COMPILED_TOKENIZER", COMPILED_FILE)?;
     module.add_class::<detector::WLDetect>()?;
     module.add_class::<tokenizer::Tokenizer>()?;
+    module.add_function(wrap_pyfunction!(kernel_level, module)?)?;
     module.add_function(wrap_pyfunction!(arrays::fp8_decode, module)?)?;
     module.add_function(wrap_pyfunction!(arrays::fp8_encode, module)?)?;
     module.add_function(wrap_pyfunction!(arrays::pool, module)?)?;

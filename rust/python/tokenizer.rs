@@ -1,5 +1,7 @@
 //! `Tokenizer`: the detector's own tokenizing, for the trainer, so that the two can never differ.
 
+use std::path::PathBuf;
+
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -25,6 +27,11 @@ impl Tokenizer {
     #[getter]
     fn sha256(&self) -> &str {
         self.0.sha256()
+    }
+
+    /// Writes the compiled form; false when there is none.
+    fn save_compiled(&self, py: Python<'_>, path: PathBuf) -> PyResult<bool> {
+        Ok(py.detach(|| self.0.save_compiled(&path))?)
     }
 
     #[pyo3(signature = (text, max_length=None))]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wldetect._core import COMPILED_TOKENIZER, Tokenizer
 from wldetect.config import ModelConfig, dump_model_config
 from wldetect.embeddings.base import EmbeddingMatrix
 from wldetect.export.quantize import TableDType, choose_scale, quantize
@@ -63,7 +64,7 @@ def write_model(files: ModelFiles, directory: Path, dtypes: Sequence[TableDType]
         (directory / dtype.file_name).unlink(missing_ok=True)
 
     written = [
-        _write_text(directory / "tokenizer.json", files.tokenizer_json),
+        *_write_tokenizer(directory, files.tokenizer_json),
         _write_text(directory / "model_config.yaml", dump_model_config(files.config)),
         _write_text(directory / "provenance.json", json.dumps(files.provenance, indent=1, ensure_ascii=False) + "\n"),
         _write_tensors(directory / "projection.safetensors", _projection(files.model), metadata),
@@ -105,6 +106,16 @@ def _projection(model: LanguageModel) -> dict[str, NDArray[Any]]:
         "bias": model.projection.bias.detach().float().cpu().numpy(),
         "token_weights": model.token_weights.detach().float().cpu().numpy(),
     }
+
+
+def _write_tokenizer(directory: Path, tokenizer_json: str) -> list[Path]:
+    """Write the definition, and its compiled form if it has one, so that loading need not parse it."""
+    compiled = directory / COMPILED_TOKENIZER
+    compiled.unlink(missing_ok=True)
+    written = [_write_text(directory / "tokenizer.json", tokenizer_json)]
+    if Tokenizer(tokenizer_json).save_compiled(compiled):
+        written.append(compiled)
+    return written
 
 
 def _write_text(path: Path, text: str) -> Path:
