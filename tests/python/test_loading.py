@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,8 @@ def test_export_writes_what_loading_would(bpe_model_dir: Path, tmp_path: Path) -
     assert (tmp_path / COMPILED).read_bytes() == (bpe_model_dir / COMPILED).read_bytes()
 
 
-def test_tokenizers_of_the_library_have_no_compiled_form(model_dir: Path, tmp_path: Path) -> None:
+def test_tokenizers_of_the_library_have_no_compiled_form(make_model_dir: Callable[..., Path], tmp_path: Path) -> None:
+    model_dir = make_model_dir(["a", "b"], {"ja": [1.0, 0.0], "no": [0.0, 1.0]})
     definition = (model_dir / "tokenizer.json").read_text(encoding="utf-8")
     (tmp_path / COMPILED).write_bytes(b"of an earlier model")
     assert writer._write_tokenizer(tmp_path, definition) == [tmp_path / "tokenizer.json"]
@@ -66,10 +68,11 @@ def test_a_compiled_tokenizer_that_cannot_be_written_is_an_os_error(bpe_model_di
     tokenizer = _core.Tokenizer((bpe_model_dir / "tokenizer.json").read_text(encoding="utf-8"))
     with pytest.raises(FileNotFoundError, match="nowhere"):
         tokenizer.save_compiled(tmp_path / "nowhere" / COMPILED)
-    (tmp_path / COMPILED).mkdir()
+    directory = tmp_path / "model"
+    (directory / COMPILED).mkdir(parents=True)
     with pytest.raises(OSError, match=COMPILED):
-        tokenizer.save_compiled(tmp_path / COMPILED)
-    assert [path.name for path in tmp_path.iterdir()] == [COMPILED]
+        tokenizer.save_compiled(directory / COMPILED)
+    assert [path.name for path in directory.iterdir()] == [COMPILED]
 
 
 PRINT_ANSWERS = """
