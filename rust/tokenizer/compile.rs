@@ -126,17 +126,13 @@ impl<'a> AllMerges<'a> {
 fn symbols(definition: &Definition<'_>, live: &[u32]) -> Result<(Symbols, Vec<u32>), Refusal> {
     let merges: Vec<_> = live.iter().map(|&rank| &definition.merges[rank as usize]).collect();
     let largest = definition.pieces.values().copied().max().unwrap_or(0);
-    // Usually the ids ascend already.
-    let ascend = merges.windows(2).all(|pair| pair[0].product < pair[1].product);
-    let ids: Vec<u32> = if ascend {
-        Vec::new()
-    } else {
-        let mut ranks = vec![0; largest as usize + 1];
-        (1..).zip(&merges).for_each(|(rank, merge)| ranks[merge.product as usize] = rank);
-        let mut ids: Vec<u32> = (0..=largest).collect();
-        ids.sort_by_key(|&id| ranks[id as usize]);
-        ids
-    };
+    // The ids that the products have anyway, in their order: usually nearly all keep their own.
+    let mut ids: Vec<u32> = (0..=largest).collect();
+    let mut products: Vec<u32> = merges.iter().map(|merge| merge.product).collect();
+    products.sort_unstable();
+    for (&number, merge) in products.iter().zip(&merges) {
+        ids[number as usize] = merge.product;
+    }
     if largest >= NO_SYMBOL {
         return Err(format!("model.vocab: expected ids below {NO_SYMBOL}, found {largest}"));
     }

@@ -42,9 +42,10 @@ pub(super) enum Section {
     CharacterBlocks,
     ByteSymbols,
     Ids,
+    FirstId,
 }
 
-const SECTIONS: usize = Section::Ids as usize + 1;
+const SECTIONS: usize = Section::FirstId as usize + 1;
 
 /// Words of the header before the places of the sections.
 mod word {

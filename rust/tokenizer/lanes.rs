@@ -25,6 +25,7 @@ const NOTHING: i32 = (NO_SYMBOL << PLACE_BITS) as i32;
 #[derive(Clone, Copy)]
 struct Lane {
     /// `product << PLACE_BITS | place` of each symbol and the next living one, [`NOTHING`] or more if there is none.
+    /// Before the first merge: where those products are.
     products: [i32; PLACES],
     symbols: [u32; PLACES],
     /// Places of the living neighbours.
@@ -32,8 +33,9 @@ struct Lane {
     previous: [u8; PLACES],
     /// Symbols at the beginning, and one.
     end: usize,
-    /// Where the last merge was made: the products there and before are not known yet.
+    /// Where the last merge was made: the products there and before are not known yet, but these lines hold them.
     merged: usize,
+    lines: [usize; 2],
 }
 
 /// Room for units side by side, kept from text to text.
@@ -65,6 +67,7 @@ impl Default for Lanes {
             previous: PREVIOUS,
             end: 1,
             merged: 0,
+            lines: [0; 2],
         };
         Self { lanes: Box::new([empty; LANES]), taken: 0 }
     }
@@ -84,7 +87,7 @@ impl Lanes {
         let mut last = NO_SYMBOL;
         merger.begin(unit, |symbol| {
             lane.symbols[end % PLACES] = symbol;
-            merger.prefetch(last, symbol);
+            lane.products[(end - 1) % PLACES] = merger.ask(last, symbol) as i32;
             last = symbol;
             end += 1;
         });
@@ -98,27 +101,32 @@ impl Lanes {
         Some(self.taken - 1)
     }
 
-    /// Makes all merges of all units.
+    /// Makes all merges of all units, and calls `meanwhile` at each.
     #[inline(never)]
-    pub(super) fn merge(&mut self, merger: &Merger<'_>) {
+    pub(super) fn merge(&mut self, merger: &Merger<'_>, meanwhile: &mut impl FnMut()) {
         let mut active = [0_u8; LANES];
-        let mut living = 0;
         let taken = self.taken.min(LANES);
         for (number, lane) in self.lanes[..taken].iter_mut().enumerate() {
             lane.begin(merger);
-            active[living] = number as u8;
-            living += usize::from(lane.step(merger));
+            active[number] = number as u8;
         }
-        while living > 0 {
+        let mut living = taken;
+        loop {
             let mut kept = 0;
             for at in 0..living {
+                meanwhile();
                 let number = active[at];
-                let lane = &mut self.lanes[usize::from(number) % LANES];
-                lane.catch_up(merger);
                 active[kept] = number;
-                kept += usize::from(lane.step(merger));
+                kept += usize::from(self.lanes[usize::from(number) % LANES].step(merger));
+            }
+            if kept == 0 {
+                break;
             }
             living = kept;
+            // Apart from the steps: a product that was just written cannot be read at once as a part of a vector.
+            for &number in &active[..living] {
+                self.lanes[usize::from(number) % LANES].catch_up(merger);
+            }
         }
     }
 
@@ -142,10 +150,13 @@ pub(super) type LaneIds = [u32; SYMBOLS];
 impl Lane {
     #[inline(always)]
     fn begin(&mut self, merger: &Merger<'_>) {
-        (self.next, self.previous, self.products) = (NEXT, PREVIOUS, [NOTHING; PLACES]);
+        (self.next, self.previous) = (NEXT, PREVIOUS);
         for at in 1..self.end.min(PLACES) - 1 {
-            self.products[at] = packed(merger.product(self.symbols[at], self.symbols[at + 1]), at);
+            let product = merger.product_at(self.products[at] as usize, self.symbols[at], self.symbols[at + 1]);
+            self.products[at] = packed(product, at);
         }
+        self.products[0] = NOTHING;
+        self.products[self.end.min(PLACES) - 1..].fill(NOTHING);
     }
 
     /// Makes the merge of least rank, the leftmost on ties, and asks for the products that it gives rise to; false
@@ -167,8 +178,7 @@ impl Lane {
         self.next[at] = after as u8;
         self.previous[after] = at as u8;
         self.merged = at;
-        merger.prefetch(product, self.symbols[after]);
-        merger.prefetch(self.symbols[before], product);
+        self.lines = [merger.ask(product, self.symbols[after]), merger.ask(self.symbols[before], product)];
         true
     }
 
@@ -179,8 +189,9 @@ impl Lane {
         let after = usize::from(self.next[at]) % PLACES;
         let before = usize::from(self.previous[at]) % PLACES;
         let product = self.symbols[at];
-        self.products[at] = packed(merger.product(product, self.symbols[after]), at);
-        self.products[before] = packed(merger.product(self.symbols[before], product), before);
+        let [line, line_before] = self.lines;
+        self.products[at] = packed(merger.product_at(line, product, self.symbols[after]), at);
+        self.products[before] = packed(merger.product_at(line_before, self.symbols[before], product), before);
     }
 }
 

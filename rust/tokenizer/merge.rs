@@ -35,8 +35,9 @@ pub(super) struct Merger<'a> {
     pages: &'a [u16],
     blocks: &'a [[u32; 256]],
     byte_symbols: &'a [u32; 256],
-    /// The ids of the symbols; empty where they are their numbers.
+    /// The ids of the symbols from `moved` on; the others' are their numbers.
     ids: &'a [u32],
+    moved: u32,
 }
 
 /// Room to work in, kept between units.
@@ -61,7 +62,7 @@ pub(super) struct Symbols {
     pub pairs: Vec<Pair>,
     pub characters: Vec<(char, u32)>,
     pub bytes: [u32; 256],
-    /// As in [`Merger`].
+    /// The id of each symbol.
     pub ids: Vec<u32>,
 }
 
@@ -88,7 +89,11 @@ impl<'a> Merger<'a> {
         writer.section(Section::CharacterPages, &pages);
         writer.section(Section::CharacterBlocks, &blocks);
         writer.section(Section::ByteSymbols, &symbols.bytes);
-        writer.section(Section::Ids, &symbols.ids);
+        let moved = |number: &usize| symbols.ids[*number] as usize != *number;
+        let first = (0..symbols.ids.len()).find(moved).unwrap_or(0);
+        let end = (0..symbols.ids.len()).rfind(moved).map_or(first, |last| last + 1);
+        writer.section(Section::Ids, &symbols.ids[first..end]);
+        writer.section(Section::FirstId, &[first as u32]);
     }
 
     pub(super) fn read(reader: &Reader<'a>) -> Result<Self, Refusal> {
@@ -102,13 +107,26 @@ impl<'a> Merger<'a> {
         }
         let byte_symbols = reader.section(Section::ByteSymbols)?.try_into().map_err(|_| "bytes: wrong size")?;
         let ids = reader.section(Section::Ids)?;
-        Ok(Self { pairs, places, pages, blocks, byte_symbols, ids })
+        let &[moved] = reader.section(Section::FirstId)? else { return Err("ids: wrong size".to_owned()) };
+        Ok(Self { pairs, places, pages, blocks, byte_symbols, ids, moved })
     }
 
     /// The product of two symbols, or [`NO_SYMBOL`].
     #[inline(always)]
     pub(super) fn product(&self, left: u32, right: u32) -> u32 {
-        let slot = self.pairs[self.places.line(hash(left, right), self.pairs.len())];
+        self.product_at(self.line(left, right), left, right)
+    }
+
+    /// The line where [`Self::product`] looks.
+    #[inline(always)]
+    fn line(&self, left: u32, right: u32) -> usize {
+        self.places.line(hash(left, right), self.pairs.len())
+    }
+
+    /// The product of two symbols, given what [`Self::ask`] said of them.
+    #[inline(always)]
+    pub(super) fn product_at(&self, line: usize, left: u32, right: u32) -> u32 {
+        let slot = self.pairs[line];
         std::hint::select_unpredictable(slot >> BITS == key(left, right), slot as u32 & NO_SYMBOL, NO_SYMBOL)
     }
 
@@ -122,16 +140,18 @@ impl<'a> Merger<'a> {
         scratch.symbols.iter().filter(|symbol| **symbol != NO_SYMBOL).for_each(|symbol| emit(self.id(*symbol)));
     }
 
-    /// Asks for the cache line that [`Self::product`] will read.
+    /// Asks for the cache line that holds the product of two symbols, if there is one, and says which.
     #[inline(always)]
-    pub(super) fn prefetch(&self, left: u32, right: u32) {
-        prefetch::entry(self.pairs, self.places.line(hash(left, right), self.pairs.len()));
+    pub(super) fn ask(&self, left: u32, right: u32) -> usize {
+        let line = self.line(left, right);
+        prefetch::entry(self.pairs, line);
+        line
     }
 
     /// The id of a symbol.
     #[inline(always)]
     pub(super) fn id(&self, symbol: u32) -> u32 {
-        if self.ids.is_empty() { symbol } else { self.ids.get(symbol as usize).copied().unwrap_or(symbol) }
+        self.ids.get(symbol.wrapping_sub(self.moved) as usize).copied().unwrap_or(symbol)
     }
 
     /// One symbol a character; those that are no piece become byte pieces.

@@ -110,12 +110,13 @@ impl Tokenizer {
     /// The tokenizer cannot express the text (a model without an unknown token, say).
     pub fn encode(&self, text: &str, max_length: usize) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
-        self.encode_into(text, max_length, &mut Scratch::default(), &mut ids, |_| ())?;
+        self.encode_into(text, max_length, &mut Scratch::default(), &mut ids, || ())?;
         Ok(ids)
     }
 
     /// [`Self::encode`] behind what is in `ids` already, without allocating once `scratch` and `ids` have grown.
-    /// Calls `seen` with each id as soon as it is known, and perhaps with some behind the first `max_length`.
+    /// Calls `meanwhile` now and then, at least once for a few characters: for asking for memory while the tokenizer
+    /// has work to do that needs none.
     ///
     /// # Errors
     /// As [`Self::encode`].
@@ -125,17 +126,15 @@ impl Tokenizer {
         max_length: usize,
         scratch: &mut Scratch,
         ids: &mut Vec<u32>,
-        mut seen: impl FnMut(u32),
+        meanwhile: impl FnMut(),
     ) -> Result<()> {
         match &self.engine {
-            Engine::Native(compiled) => compiled.tables().encode(text, max_length, &mut scratch.0, ids, seen),
+            Engine::Native(compiled) => compiled.tables().encode(text, max_length, &mut scratch.0, ids, meanwhile),
             Engine::Library { tokenizer, .. } => {
                 let encoding =
                     tokenizer.encode_fast(text, false).map_err(|error| Error::Tokenizer(error.to_string()))?;
                 let found = encoding.get_ids();
-                let found = &found[..found.len().min(max_length)];
-                found.iter().for_each(|&id| seen(id));
-                ids.extend_from_slice(found);
+                ids.extend_from_slice(&found[..found.len().min(max_length)]);
             }
         }
         Ok(())

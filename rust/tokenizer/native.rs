@@ -91,14 +91,14 @@ impl<'a> Native<'a> {
         self.vocab_size
     }
 
-    /// Puts the first `limit` ids of `text` behind those in `ids`, and calls `seen` with each as soon as it is known.
+    /// Puts the first `limit` ids of `text` behind those in `ids`, and calls `meanwhile` a few times a unit.
     pub(super) fn encode(
         &self,
         text: &str,
         limit: usize,
         scratch: &mut Scratch,
         ids: &mut Vec<u32>,
-        mut seen: impl FnMut(u32),
+        mut meanwhile: impl FnMut(),
     ) {
         let full = ids.len().saturating_add(limit);
         let mut start = 0;
@@ -106,7 +106,6 @@ impl<'a> Native<'a> {
         while start < text.len() && ids.len() < full {
             let ahead = self.look_ahead(text.as_bytes(), start, longest);
             let mut emit = |id: u32| {
-                seen(id);
                 ids.push(id);
             };
             if ahead.units == 0 && ahead.token.is_none() {
@@ -119,7 +118,7 @@ impl<'a> Native<'a> {
                 continue;
             }
             longest = LONG;
-            self.encode_units(text, start, &ahead.ends[..ahead.units], scratch, &mut emit);
+            self.encode_units(text, start, &ahead.ends[..ahead.units], scratch, &mut meanwhile, &mut emit);
             start = ahead.ends[..ahead.units].last().copied().unwrap_or(start);
             if let Some((length, id)) = ahead.token {
                 emit(id);
@@ -192,6 +191,7 @@ impl<'a> Native<'a> {
         start: usize,
         ends: &[usize],
         scratch: &mut Scratch,
+        meanwhile: &mut impl FnMut(),
         emit: &mut impl FnMut(u32),
     ) {
         let bytes = text.as_bytes();
@@ -211,6 +211,7 @@ impl<'a> Native<'a> {
         let mut from = start;
         for (&end, unit) in ends.iter().zip(&mut *units) {
             let short = end - from <= SHORT;
+            meanwhile();
             let symbol = if short {
                 self.pieces.get_short(unit.key, unit.line)
             } else {
@@ -225,7 +226,7 @@ impl<'a> Native<'a> {
             };
             from = end;
         }
-        lanes.merge(&self.merger);
+        lanes.merge(&self.merger, meanwhile);
         let mut from = start;
         for (&end, unit) in ends.iter().zip(&*units) {
             match unit.found {
