@@ -110,7 +110,7 @@ fn main() {
         let encode_all = |scratch: &mut Scratch, ids: &mut Vec<u32>| {
             for text in &texts {
                 ids.clear();
-                tokenizer.encode_into(black_box(text), ALL, scratch, ids, || ()).expect("ids");
+                tokenizer.encode_into(black_box(text), ALL, scratch, ids).expect("ids");
             }
         };
         let mut group = criterion.benchmark_group(format!("tokenize/{name}/{group_name}"));

@@ -100,14 +100,14 @@ impl Detector {
         let outputs = split(&ranges, 1, labels).into_iter().zip(split(&ranges, 1, probabilities));
         let pieces = ranges.iter().cloned().zip(outputs).collect();
         self.in_pieces(pieces, threads, interrupted, |workspace, (texts, (labels, probabilities)), stop| {
-            let texts = texts.take_while(|_| !stop.is_set()).map(&text);
-            let mut places = labels.iter_mut().zip(probabilities);
-            self.detect_all(texts, workspace, |found| {
-                if let Some((label, probability)) = places.next() {
-                    (*label, *probability) =
-                        found.map_or((NO_LANGUAGE, 0.0), |found| (found.language as i32, found.probability));
+            for (index, (label, probability)) in texts.zip(labels.iter_mut().zip(probabilities)) {
+                if stop.is_set() {
+                    break;
                 }
-            })?;
+                let found = text(index).map_or(Ok(None), |text| self.detect_with(text, workspace))?;
+                (*label, *probability) =
+                    found.map_or((NO_LANGUAGE, 0.0), |found| (found.language as i32, found.probability));
+            }
             Ok(())
         })
     }
@@ -185,7 +185,7 @@ impl Tokenizer {
                     break;
                 }
                 let before = ids.len();
-                self.encode_into(text.as_ref(), max_length, scratch, ids, || ())?;
+                self.encode_into(text.as_ref(), max_length, scratch, ids)?;
                 *length = (ids.len() - before) as i64;
             }
             Ok(())

@@ -31,8 +31,6 @@ pub struct Detector {
 pub struct Workspace {
     tokenizing: tokenizer::Scratch,
     ids: Vec<u32>,
-    /// Ids of the text before, whose rows are on their way.
-    waiting: Vec<u32>,
     pooling: Scratch,
     scores: Vec<f32>,
 }
@@ -80,7 +78,6 @@ impl Detector {
         Workspace {
             tokenizing: tokenizer::Scratch::default(),
             ids: Vec::new(),
-            waiting: Vec::new(),
             pooling: Scratch::default(),
             scores: vec![0.0; self.languages().len()],
         }
@@ -104,43 +101,11 @@ impl Detector {
     /// # Errors
     /// The tokenizer cannot express the text.
     pub fn detect_with(&self, text: &str, workspace: &mut Workspace) -> Result<Option<Detection>> {
-        self.tokenize(text, workspace, || ())?;
-        self.answer(workspace)
-    }
-
-    /// Calls `answer` with what [`Self::detect`] gives for each of `texts`, in order; one that is `None` has no answer.
-    ///
-    /// While a text is tokenized, the rows of the one before it are asked for, a few at a time: they lie at random in
-    /// a table larger than the caches, and would otherwise be waited for.
-    ///
-    /// # Errors
-    /// The tokenizer cannot express a text.
-    pub(crate) fn detect_all<'t>(
-        &self,
-        texts: impl Iterator<Item = Option<&'t str>>,
-        workspace: &mut Workspace,
-        mut answer: impl FnMut(Option<Detection>),
-    ) -> Result<()> {
-        let table = self.artifact.table();
-        let mut first = true;
-        for text in texts {
-            std::mem::swap(&mut workspace.ids, &mut workspace.waiting);
-            let waiting = std::mem::take(&mut workspace.waiting);
-            let mut rows = waiting.iter();
-            let ask = || rows.next().into_iter().for_each(|&id| table.prefetch(id));
-            let tokenized = self.tokenize(text.unwrap_or(""), workspace, ask);
-            workspace.waiting = waiting;
-            tokenized?;
-            if !std::mem::take(&mut first) {
-                std::mem::swap(&mut workspace.ids, &mut workspace.waiting);
-                answer(self.answer(workspace)?);
-                std::mem::swap(&mut workspace.ids, &mut workspace.waiting);
-            }
+        if !self.pool(text, workspace)? {
+            return Ok(None);
         }
-        if !first {
-            answer(self.answer(workspace)?);
-        }
-        Ok(())
+        let best = best_with(self.kernel, &workspace.scores);
+        Ok(best.map(|(language, probability)| Detection { language, probability }))
     }
 
     /// The probability of every language, by index, or `None` as for [`Self::detect`].
@@ -157,33 +122,19 @@ impl Detector {
     /// # Errors
     /// The tokenizer cannot express the text.
     pub fn probabilities_with<'w>(&self, text: &str, workspace: &'w mut Workspace) -> Result<Option<&'w [f32]>> {
-        self.tokenize(text, workspace, || ())?;
-        if !self.pool(workspace)? {
+        if !self.pool(text, workspace)? {
             return Ok(None);
         }
         softmax_with(self.kernel, &mut workspace.scores);
         Ok(Some(&workspace.scores))
     }
 
-    /// Leaves the ids of `text` in `workspace.ids`.
-    fn tokenize(&self, text: &str, workspace: &mut Workspace, meanwhile: impl FnMut()) -> Result<()> {
-        let Workspace { tokenizing, ids, .. } = workspace;
+    /// Leaves the logits of `text` in `workspace.scores`; false when there is nothing to pool.
+    fn pool(&self, text: &str, workspace: &mut Workspace) -> Result<bool> {
+        let Workspace { tokenizing, ids, pooling, scores } = workspace;
+        let metadata = self.metadata();
         ids.clear();
-        self.tokenizer.encode_into(text, self.metadata().max_sequence_length, tokenizing, ids, meanwhile)
-    }
-
-    /// Leaves the logits of `workspace.ids` in `workspace.scores`; false when there is nothing to pool.
-    fn pool(&self, workspace: &mut Workspace) -> Result<bool> {
-        let Workspace { ids, pooling, scores, .. } = workspace;
-        Ok(pool_with(self.kernel, self.artifact.table(), ids, self.metadata().pooling, pooling, scores)? > 0)
-    }
-
-    /// The most probable language of `workspace.ids`.
-    fn answer(&self, workspace: &mut Workspace) -> Result<Option<Detection>> {
-        if !self.pool(workspace)? {
-            return Ok(None);
-        }
-        let best = best_with(self.kernel, &workspace.scores);
-        Ok(best.map(|(language, probability)| Detection { language, probability }))
+        self.tokenizer.encode_into(text, metadata.max_sequence_length, tokenizing, ids)?;
+        Ok(pool_with(self.kernel, self.artifact.table(), ids, metadata.pooling, pooling, scores)? > 0)
     }
 }

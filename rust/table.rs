@@ -4,7 +4,6 @@ use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
 use crate::fp8::Format;
-use crate::kernel::prefetch;
 
 /// How a table's values are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -141,12 +140,6 @@ impl<'a> Table<'a> {
     pub fn has_row(&self, id: u32) -> bool {
         let id = id as usize;
         id < self.rows && self.mask.is_none_or(|mask| mask[id] == 0)
-    }
-
-    /// Asks the CPU to fetch row `id`, where there is one, while something else is done.
-    #[inline]
-    pub fn prefetch(&self, id: u32) {
-        prefetch::row(self.data, self.columns * self.dtype.size(), id);
     }
 
     /// Leaves in `rows` the numbers of the rows of `ids` that take part, in order.

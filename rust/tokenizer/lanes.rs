@@ -7,7 +7,7 @@
 use super::merge::{BITS, Merger, NO_SYMBOL};
 
 /// Units side by side.
-pub(super) const LANES: usize = 32;
+pub(super) const LANES: usize = 64;
 
 /// Places of a lane: one for each symbol of a unit, and one on each side. Longer units are merged by themselves.
 const PLACES: usize = 32;
@@ -101,9 +101,9 @@ impl Lanes {
         Some(self.taken - 1)
     }
 
-    /// Makes all merges of all units, and calls `meanwhile` at each.
+    /// Makes all merges of all units.
     #[inline(never)]
-    pub(super) fn merge(&mut self, merger: &Merger<'_>, meanwhile: &mut impl FnMut()) {
+    pub(super) fn merge(&mut self, merger: &Merger<'_>) {
         let mut active = [0_u8; LANES];
         let taken = self.taken.min(LANES);
         for (number, lane) in self.lanes[..taken].iter_mut().enumerate() {
@@ -114,7 +114,6 @@ impl Lanes {
         loop {
             let mut kept = 0;
             for at in 0..living {
-                meanwhile();
                 let number = active[at];
                 active[kept] = number;
                 kept += usize::from(self.lanes[usize::from(number) % LANES].step(merger));

@@ -110,26 +110,17 @@ impl Tokenizer {
     /// The tokenizer cannot express the text (a model without an unknown token, say).
     pub fn encode(&self, text: &str, max_length: usize) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
-        self.encode_into(text, max_length, &mut Scratch::default(), &mut ids, || ())?;
+        self.encode_into(text, max_length, &mut Scratch::default(), &mut ids)?;
         Ok(ids)
     }
 
     /// [`Self::encode`] behind what is in `ids` already, without allocating once `scratch` and `ids` have grown.
-    /// Calls `meanwhile` now and then, at least once for a few characters: for asking for memory while the tokenizer
-    /// has work to do that needs none.
     ///
     /// # Errors
     /// As [`Self::encode`].
-    pub fn encode_into(
-        &self,
-        text: &str,
-        max_length: usize,
-        scratch: &mut Scratch,
-        ids: &mut Vec<u32>,
-        meanwhile: impl FnMut(),
-    ) -> Result<()> {
+    pub fn encode_into(&self, text: &str, max_length: usize, scratch: &mut Scratch, ids: &mut Vec<u32>) -> Result<()> {
         match &self.engine {
-            Engine::Native(compiled) => compiled.tables().encode(text, max_length, &mut scratch.0, ids, meanwhile),
+            Engine::Native(compiled) => compiled.tables().encode(text, max_length, &mut scratch.0, ids),
             Engine::Library { tokenizer, .. } => {
                 let encoding =
                     tokenizer.encode_fast(text, false).map_err(|error| Error::Tokenizer(error.to_string()))?;

@@ -91,15 +91,8 @@ impl<'a> Native<'a> {
         self.vocab_size
     }
 
-    /// Puts the first `limit` ids of `text` behind those in `ids`, and calls `meanwhile` a few times a unit.
-    pub(super) fn encode(
-        &self,
-        text: &str,
-        limit: usize,
-        scratch: &mut Scratch,
-        ids: &mut Vec<u32>,
-        mut meanwhile: impl FnMut(),
-    ) {
+    /// Puts the first `limit` ids of `text` behind those in `ids`.
+    pub(super) fn encode(&self, text: &str, limit: usize, scratch: &mut Scratch, ids: &mut Vec<u32>) {
         let full = ids.len().saturating_add(limit);
         let mut start = 0;
         let mut longest = LONG;
@@ -118,7 +111,7 @@ impl<'a> Native<'a> {
                 continue;
             }
             longest = LONG;
-            self.encode_units(text, start, &ahead.ends[..ahead.units], scratch, &mut meanwhile, &mut emit);
+            self.encode_units(text, start, &ahead.ends[..ahead.units], scratch, &mut emit);
             start = ahead.ends[..ahead.units].last().copied().unwrap_or(start);
             if let Some((length, id)) = ahead.token {
                 emit(id);
@@ -191,7 +184,6 @@ impl<'a> Native<'a> {
         start: usize,
         ends: &[usize],
         scratch: &mut Scratch,
-        meanwhile: &mut impl FnMut(),
         emit: &mut impl FnMut(u32),
     ) {
         let bytes = text.as_bytes();
@@ -211,7 +203,6 @@ impl<'a> Native<'a> {
         let mut from = start;
         for (&end, unit) in ends.iter().zip(&mut *units) {
             let short = end - from <= SHORT;
-            meanwhile();
             let symbol = if short {
                 self.pieces.get_short(unit.key, unit.line)
             } else {
@@ -226,7 +217,7 @@ impl<'a> Native<'a> {
             };
             from = end;
         }
-        lanes.merge(&self.merger, meanwhile);
+        lanes.merge(&self.merger);
         let mut from = start;
         for (&end, unit) in ends.iter().zip(&*units) {
             match unit.found {

@@ -37,10 +37,9 @@ proptest! {
         let reference = library(&definition.json());
         let mut scratch = Scratch::default();
         for text in texts.iter().chain(&texts) {
-            let (mut ids, mut calls) = (vec![7], 0);
-            mapped.encode_into(text, ALL, &mut scratch, &mut ids, || calls += 1)?;
+            let mut ids = vec![7];
+            mapped.encode_into(text, ALL, &mut scratch, &mut ids)?;
             prop_assert_eq!(&ids[1..], library_ids(&reference, text), "{:?}", text);
-            prop_assert!(calls > 0 || text.is_empty() || mapped.encode(text, ALL)?.len() < 80, "{} calls", calls);
             prop_assert_eq!(&ids[1..], made.encode(text, ALL)?);
         }
     }
