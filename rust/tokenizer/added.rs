@@ -60,7 +60,8 @@ impl<'a> Added<'a> {
             let children = &self.nodes[node[0] as usize..][..node[1] as usize];
             let Ok(child) = children.binary_search_by_key(&u32::from(byte), |child| child[3]) else { break };
             node = children[child];
-            if node[2] != NO_ID {
+            // Tokens end where characters do, whatever a file says.
+            if node[2] != NO_ID && text.get(length).is_none_or(|next| next & 0xC0 != 0x80) {
                 found = Some((length, node[2]));
             }
         }

@@ -126,15 +126,16 @@ impl<'a> AllMerges<'a> {
 fn symbols(definition: &Definition<'_>, live: &[u32]) -> Result<(Symbols, Vec<u32>), Refusal> {
     let merges: Vec<_> = live.iter().map(|&rank| &definition.merges[rank as usize]).collect();
     let largest = definition.pieces.values().copied().max().unwrap_or(0);
+    // Before anything is as long as that.
+    if largest >= NO_SYMBOL {
+        return Err(format!("model.vocab: expected ids below {NO_SYMBOL}, found {largest}"));
+    }
     // The ids that the products have anyway, in their order: usually nearly all keep their own.
     let mut ids: Vec<u32> = (0..=largest).collect();
     let mut products: Vec<u32> = merges.iter().map(|merge| merge.product).collect();
     products.sort_unstable();
     for (&number, merge) in products.iter().zip(&merges) {
         ids[number as usize] = merge.product;
-    }
-    if largest >= NO_SYMBOL {
-        return Err(format!("model.vocab: expected ids below {NO_SYMBOL}, found {largest}"));
     }
     let mut numbers: Vec<u32> = (0..=largest).collect();
     (0..).zip(&ids).for_each(|(number, &id)| numbers[id as usize] = number);

@@ -100,6 +100,13 @@ impl<'a> Merger<'a> {
         let pairs: &[Slot] = reader.section(Section::Pairs)?;
         let places = Places::read(reader.section(Section::PairPlaces)?).filter(|_| !pairs.is_empty());
         let places = places.ok_or("pairs: wrong size")?;
+        // What stands beside a unit is no symbol, and merging ends because nothing joins it.
+        let joins_nothing = |slot: Slot| {
+            slot != EMPTY && [slot >> BITS, slot >> (2 * BITS)].iter().any(|part| *part as u32 & NO_SYMBOL == NO_SYMBOL)
+        };
+        if pairs.iter().any(|&slot| joins_nothing(slot)) {
+            return Err("pairs: one is of no symbol".to_owned());
+        }
         let pages: &[u16] = reader.section(Section::CharacterPages)?;
         let blocks: &[[u32; 256]] = reader.section(Section::CharacterBlocks)?;
         if pages.len() != 0x1100 || pages.iter().any(|page| usize::from(*page) >= blocks.len()) {
