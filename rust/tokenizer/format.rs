@@ -151,6 +151,10 @@ impl<'a> Reader<'a> {
         self.header[word::VOCAB_SIZE] as usize
     }
 
+    pub(super) fn checksum(&self) -> u64 {
+        self.header[word::CHECKSUM]
+    }
+
     pub(super) fn section<T: AnyBitPattern>(&self, section: Section) -> Result<&'a [T], Refusal> {
         let place = word::SECTIONS + 2 * section as usize;
         let (start, length) = (self.header[place] as usize, self.header[place + 1] as usize);

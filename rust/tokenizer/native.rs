@@ -27,6 +27,8 @@ pub(super) struct Native<'a> {
     /// Whether a byte is an ASCII character that begins no added token.
     plain: [bool; 256],
     vocab_size: usize,
+    /// Another for other tables.
+    checksum: u64,
 }
 
 /// Room to work in, kept between texts.
@@ -84,6 +86,7 @@ impl<'a> Native<'a> {
             pieces: Pieces::read(&reader)?,
             merger: Merger::read(&reader)?,
             vocab_size: reader.vocab_size(),
+            checksum: reader.checksum(),
         })
     }
 
@@ -93,6 +96,7 @@ impl<'a> Native<'a> {
 
     /// Puts the first `limit` ids of `text` behind those in `ids`.
     pub(super) fn encode(&self, text: &str, limit: usize, scratch: &mut Scratch, ids: &mut Vec<u32>) {
+        scratch.memo.serve(self.checksum);
         let full = ids.len().saturating_add(limit);
         let mut start = 0;
         let mut longest = LONG;

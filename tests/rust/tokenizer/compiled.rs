@@ -62,6 +62,19 @@ proptest! {
 }
 
 #[test]
+fn one_scratch_serves_many_tokenizers() {
+    let mut scratch = Scratch::default();
+    let tokenizers = [sample(), Definition::new("abc▁", &[("b", "c"), ("a", "bc")], &[])].map(|one| native(&one));
+    for text in ["cab", "abcabc", "cab", " abab", "cab"].repeat(3) {
+        for tokenizer in &tokenizers {
+            let mut ids = Vec::new();
+            tokenizer.encode_into(text, ALL, &mut scratch, &mut ids).expect("ids");
+            assert_eq!(ids, tokenizer.encode(text, ALL).expect("ids"), "{text:?}");
+        }
+    }
+}
+
+#[test]
 fn the_compiled_form_is_written_once_and_then_read() {
     let (directory, sha256) = directory_of(&sample());
     let compiled = directory.path().join(COMPILED_FILE);
