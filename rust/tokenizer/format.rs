@@ -9,6 +9,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use memmap2::{Mmap, MmapMut};
@@ -124,8 +125,11 @@ pub(super) fn open(path: &Path, source: &[u8; 32]) -> Result<Mmap, Refusal> {
 
 /// Writes `bytes` to `path`, under a temporary name until they are all there.
 pub(super) fn save(bytes: &[u8], path: &Path) -> std::io::Result<()> {
+    // Several processes, and several threads of each, may load a model for the first time at once.
+    static SAVED: AtomicUsize = AtomicUsize::new(0);
+    let (process, count) = (std::process::id(), SAVED.fetch_add(1, Ordering::Relaxed));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let temporary = path.with_file_name(format!(".{name}.{process}.{count}"));
     let written = File::create(&temporary)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&temporary, path));

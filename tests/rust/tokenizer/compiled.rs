@@ -88,6 +88,26 @@ fn the_compiled_form_is_written_once_and_then_read() {
 }
 
 #[test]
+fn many_may_load_for_the_first_time_at_once() {
+    let (directory, sha256) = directory_of(&sample());
+    let expected = native(&sample()).encode("ab abc<s>", ALL).expect("ids");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    let tokenizer = Tokenizer::open(directory.path(), &sha256).expect("a definition");
+                    assert_eq!(tokenizer.encode("ab abc<s>", ALL).expect("ids"), expected);
+                    // Gone already if another was faster.
+                    let _ = std::fs::remove_file(directory.path().join(COMPILED_FILE));
+                }
+            });
+        }
+    });
+    Tokenizer::open(directory.path(), &sha256).expect("a definition");
+    assert_eq!(std::fs::read_dir(directory.path()).expect("a directory").count(), 2, "no temporary file is left");
+}
+
+#[test]
 fn what_is_not_as_it_should_be_is_written_anew() {
     let (directory, sha256) = directory_of(&sample());
     let compiled = directory.path().join(COMPILED_FILE);
