@@ -9,7 +9,7 @@ use super::definitions::Definition;
 
 /// A definition read twice, and what encoding natively leaves for the next text.
 pub struct Pair {
-    library: tokenizers::Tokenizer,
+    reference: tokenizers::Tokenizer,
     ours: Tokenizer,
     scratch: Scratch,
 }
@@ -18,13 +18,13 @@ impl Pair {
     /// `None` where the library refuses the definition; then this crate must refuse it too.
     pub fn new(json: &str) -> Option<Self> {
         let ours = Tokenizer::from_json(json.as_bytes());
-        let Ok(library) = tokenizers::Tokenizer::from_bytes(json) else {
+        let Ok(reference) = tokenizers::Tokenizer::from_bytes(json) else {
             assert!(ours.is_err(), "the library refuses {json}");
             return None;
         };
         let ours = ours.unwrap_or_else(|error| panic!("the library takes {json}: {error}"));
-        assert_eq!(ours.vocab_size(), library.get_vocab_size(true), "{json}");
-        Some(Self { library, ours, scratch: Scratch::default() })
+        assert_eq!(ours.vocab_size(), reference.get_vocab_size(true), "{json}");
+        Some(Self { reference, ours, scratch: Scratch::default() })
     }
 
     pub fn is_native(&self) -> bool {
@@ -33,7 +33,7 @@ impl Pair {
 
     /// All ids of `text`, and the first half, in scratch space that other texts have used.
     pub fn check(&mut self, text: &str) {
-        let Ok(encoding) = self.library.encode_fast(text, false) else {
+        let Ok(encoding) = self.reference.encode_fast(text, false) else {
             assert!(self.ours.encode(text, usize::MAX).is_err(), "the library refuses {text:?}");
             return;
         };
