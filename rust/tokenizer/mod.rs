@@ -14,6 +14,7 @@ mod lanes;
 mod long;
 mod memo;
 mod merge;
+mod merges;
 mod native;
 mod perfect;
 mod pieces;
@@ -167,6 +168,7 @@ fn parse_sha256(text: &str) -> Option<[u8; 32]> {
 }
 
 fn load_library(json: &[u8]) -> Result<tokenizers::Tokenizer> {
+    merges::check(json)?;
     let refused = |error: tokenizers::Error| Error::Tokenizer(error.to_string());
     let mut tokenizer = tokenizers::Tokenizer::from_bytes(json).map_err(refused)?;
     tokenizer.with_truncation(None).map_err(refused)?;

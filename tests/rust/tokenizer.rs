@@ -212,6 +212,19 @@ fn what_the_library_refuses_is_an_error() {
     unknown_decoder["decoder"] = json!({"type": "Nonsense"});
     let mut merge_of_nothing = sample().json();
     merge_of_nothing["model"]["merges"] = json!([["q", "q"]]);
+    // The library would panic on these two.
+    let mut merge_to_nothing = sample().json();
+    merge_to_nothing["model"]["merges"] = json!([["abc", "<0x00>"]]);
+    let mut no_prefix = sample().json();
+    no_prefix["model"]["continuing_subword_prefix"] = json!("####");
+    for (json, spaced) in [(&merge_to_nothing, json!(["abc <0x00>"])), (&no_prefix, json!(["a b"]))] {
+        let mut older = json.clone();
+        older["model"]["merges"] = spaced;
+        for json in [json, &older] {
+            let error = Tokenizer::from_json(json.to_string().as_bytes()).err().expect("no tokenizer").to_string();
+            assert!(error.starts_with("tokenizer: model.merges: \"a"), "{error}");
+        }
+    }
     for json in [unknown_decoder.to_string(), merge_of_nothing.to_string(), "{}".into(), String::new(), "[".into()] {
         assert!(Tokenizer::from_json(json.as_bytes()).is_err(), "{json}");
     }
