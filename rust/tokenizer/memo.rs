@@ -7,7 +7,7 @@ use crate::kernel::prefetch;
 
 /// Ids of a unit that is kept; those of more are not.
 const IDS: usize = 4;
-/// Entries: 2 MB a thread. Half as many cost 6 % of all detecting, measured on sentences of 148 languages in turn.
+/// Entries: 2 MB a thread.
 const ENTRIES: usize = 1 << 16;
 
 /// No id; fills up entries of fewer than [`IDS`].

@@ -102,9 +102,7 @@ impl<'a> Native<'a> {
         let mut longest = LONG;
         while start < text.len() && ids.len() < full {
             let ahead = self.look_ahead(text.as_bytes(), start, longest);
-            let mut emit = |id: u32| {
-                ids.push(id);
-            };
+            let mut emit = |id: u32| ids.push(id);
             if ahead.units == 0 && ahead.token.is_none() {
                 let end = (start + longest..).find(|&end| text.is_char_boundary(end)).expect("text goes on");
                 let window = &text[start..end];
