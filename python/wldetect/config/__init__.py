@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from wldetect.config.dataset import CleaningConfig, DatasetConfig, DatasetSourceConfig
+from wldetect.config.fields import Device, LossFunction, Optimizer, Pooling, Precision, Scheduler
 from wldetect.config.load import (
     ResolvedConfig,
     dump_model_config,
@@ -9,38 +11,29 @@ from wldetect.config.load import (
     load_training_config,
     parse_override,
 )
+from wldetect.config.model import InferenceConfig, InferenceOverride, ModelConfig, ModelSourceConfig
 from wldetect.config.paths import DEFAULT_TRAINING_CONFIG, candidate_paths, resolve_name, resolve_path
-from wldetect.config.schema import (
-    DatasetConfig,
-    DatasetSourceConfig,
-    Device,
-    EvaluationConfig,
-    InferenceConfig,
-    InferenceOverride,
-    ModelConfig,
-    ModelSourceConfig,
-    Optimizer,
-    OutputConfig,
-    Pooling,
-    ProjectionConfig,
-    Scheduler,
-    TrainingConfig,
-    TrainingOptions,
-)
+from wldetect.config.schema import EvaluationConfig, OutputConfig, TrainingConfig
+from wldetect.config.training import AugmentationConfig, LossConfig, ProjectionConfig, TrainingOptions
 
 __all__ = [
     "DEFAULT_TRAINING_CONFIG",
+    "AugmentationConfig",
+    "CleaningConfig",
     "DatasetConfig",
     "DatasetSourceConfig",
     "Device",
     "EvaluationConfig",
     "InferenceConfig",
     "InferenceOverride",
+    "LossConfig",
+    "LossFunction",
     "ModelConfig",
     "ModelSourceConfig",
     "Optimizer",
     "OutputConfig",
     "Pooling",
+    "Precision",
     "ProjectionConfig",
     "ResolvedConfig",
     "Scheduler",

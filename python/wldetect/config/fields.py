@@ -15,6 +15,8 @@ __all__ = [
     "Device",
     "DeviceName",
     "DropoutRate",
+    "LossFunction",
+    "LossFunctionName",
     "NonNegativeFloat",
     "Optimizer",
     "OptimizerName",
@@ -22,6 +24,8 @@ __all__ = [
     "PoolingName",
     "PositiveFloat",
     "PositiveInt",
+    "Precision",
+    "PrecisionName",
     "Scheduler",
     "SchedulerName",
     "Section",
@@ -69,6 +73,20 @@ class Device(_Choice):
     mps = "mps"
 
 
+class LossFunction(_Choice):
+    """What training minimizes."""
+
+    cross_entropy = "cross_entropy"
+    focal = "focal"
+
+
+class Precision(_Choice):
+    """The arithmetic of a training step; ``bfloat16`` is mixed precision."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
 def _check_text(text: str) -> str:
     # Control characters and lone surrogates break one-line messages, tables and files, and are never meant.
     if not text.strip() or any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text):
@@ -89,6 +107,8 @@ PoolingName = Annotated[Pooling, Field(strict=False)]
 SchedulerName = Annotated[Scheduler, Field(strict=False)]
 OptimizerName = Annotated[Optimizer, Field(strict=False)]
 DeviceName = Annotated[Device, Field(strict=False)]
+LossFunctionName = Annotated[LossFunction, Field(strict=False)]
+PrecisionName = Annotated[Precision, Field(strict=False)]
 
 
 class Section(BaseModel):

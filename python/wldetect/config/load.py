@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from wldetect.config.messages import dotted, found, problems_of
+from wldetect.config.model import InferenceConfig, ModelConfig
 from wldetect.config.paths import candidate_paths, expand_home, resolve_path
-from wldetect.config.schema import InferenceConfig, ModelConfig, TrainingConfig
+from wldetect.config.schema import TrainingConfig
 from wldetect.config.yaml_text import dump_yaml, parse_yaml, read_yaml
 from wldetect.errors import ConfigError
 

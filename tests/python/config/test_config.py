@@ -95,11 +95,17 @@ model_config_path: model.yaml
 dataset:
   {name: a/b, split: validation, text_column: t, language_column: l, weight_column: w, frequency_column: f,
    frequency_power: 1, weight: 2, max_samples_per_language: 9, min_samples_per_language: 3, balance_languages: true,
-   balance_power: 0.75, seed: 7}
+   balance_power: 0.75, sampling_alpha: 0.3, max_repeats: 2, held_out: [x.parquet, y.hashes], shard_texts: 5,
+   cleaning: {nfc: true, deduplicate: true, min_script_share: 0.5, min_letters: 4}, seed: 7}
 training:
   {batch_size: 2, learning_rate: 1e-3, num_epochs: 4, num_workers: 5, gradient_accumulation_steps: 6,
    save_checkpoints: false, checkpoint_interval: 8, seed: 0, optimizer: sgd, weight_decay: .5, gradient_clip: 1,
-   scheduler: none, warmup_steps: 0, projection: {dropout: 0.25}, device: mps}
+   scheduler: none, warmup_steps: 0, projection: {dropout: 0.25},
+   loss: {name: focal, label_smoothing: .1, focal_gamma: 1, focal_alpha: .25, class_weights: weights.yaml},
+   augmentation: {crop: .1, crop_max_words: 3, noise: .2, noise_rate: .3, uppercase: .4, lowercase: .5,
+     strip_punctuation: .6},
+   precision: bfloat16, compile: true, prefetch_batches: 0, log_every: 10, eval_every: 11, tensorboard: true,
+   device: mps}
 evaluation: {data: d, split: test, enabled: false, text_column: x, language_column: y}
 output: {artifacts_dir: ~/somewhere, float32_table: true}
 inference: {max_sequence_length: 128, pooling: max}

@@ -1,0 +1,125 @@
+"""The ``dataset`` section: which texts are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from wldetect.config.fields import Count, NonNegativeFloat, PositiveFloat, PositiveInt, Section, Text, UnitFloat
+from wldetect.config.messages import problem
+
+__all__ = ["CleaningConfig", "DatasetConfig", "DatasetSourceConfig"]
+
+
+class CleaningConfig(Section):
+    """What is done about the texts of all sources; nothing unless asked for.
+
+    Attributes:
+        nfc: put texts into Unicode's normalization form C.
+        deduplicate: keep one of the texts of a language that are equal but for white space and normalization.
+        min_script_share: leave out texts of whose letters a smaller share is in the script that the label names.
+        min_letters: leave out texts with fewer letters.
+    """
+
+    nfc: bool = False
+    deduplicate: bool = False
+    min_script_share: UnitFloat = 0.0
+    min_letters: Count = 0
+
+
+class _SourceFields(Section):
+    split: Text = "train"
+    text_column: Text = "text"
+    language_column: Text = "language"
+    weight_column: Text | None = None
+    frequency_column: Text | None = None
+    frequency_power: NonNegativeFloat = 0.5
+    weight: PositiveFloat = 1.0
+
+
+class DatasetSourceConfig(_SourceFields):
+    """One source of labelled texts.
+
+    Attributes:
+        name: hub id, directory, file, or pattern of files.
+        split: the part of it to read.
+        text_column: the column of texts.
+        language_column: the column of language codes.
+        weight_column: a column of loss weights, one a row; None: every row weighs the same.
+        frequency_column: a column of frequencies; rows of a language that is capped are then drawn with a probability
+            proportional to frequency ** ``frequency_power``.
+        frequency_power: 0 ignores the frequencies, 1 takes them as they are.
+        weight: loss weight multiplied onto every row of this source.
+        max_samples_per_language: cap of this source alone; None: no cap of its own.
+    """
+
+    name: Text
+    max_samples_per_language: PositiveInt | None = None
+
+
+class DatasetConfig(_SourceFields):
+    """The texts to train on: either the keys of one source written here, or several sources side by side.
+
+    The keys of one source are those of ``DatasetSourceConfig``; read them through ``all_sources``.
+
+    Attributes:
+        name: the one source, or None where ``sources`` is given.
+        sources: several sources, read one after the other.
+        max_samples_per_language: cap over all sources together; None: no cap.
+        min_samples_per_language: languages with fewer texts than this are dropped.
+        balance_languages: weight each text by the inverse count of its language.
+        balance_power: the power that inverse count is raised to: 0 changes nothing, 1 makes languages count the same.
+        sampling_alpha: draw texts so that a language of n texts has a share proportional to n ** ``sampling_alpha``:
+            1 leaves the shares as they are, 0 makes them equal; texts of languages that fall short are repeated. None:
+            every text once.
+        max_repeats: how often ``sampling_alpha`` may take one text.
+        cleaning: what is done about the texts before any is counted.
+        held_out: data sets, or files of hashes, whose texts must not be trained on; they are removed from the sources.
+        shard_texts: texts of one shard of the tokenized form; one shard is held in memory at a time.
+        seed: of every random choice about the data.
+    """
+
+    name: Text | None = None
+    sources: (
+        Annotated[list[DatasetSourceConfig], Field(min_length=1, description="a list of one or more mappings")] | None
+    ) = None
+    max_samples_per_language: PositiveInt | None = None
+    min_samples_per_language: Count = 0
+    balance_languages: bool = False
+    balance_power: UnitFloat = 0.5
+    sampling_alpha: UnitFloat | None = None
+    max_repeats: PositiveInt = 4
+    cleaning: CleaningConfig = CleaningConfig()
+    held_out: list[Text] = Field(default=[])
+    shard_texts: PositiveInt = 1_000_000
+    seed: Count = 42
+
+    @property
+    def all_sources(self) -> tuple[DatasetSourceConfig, ...]:
+        """The sources, one or several; a source written inline has no cap of its own beside that of the dataset."""
+        if self.sources is not None:
+            return tuple(self.sources)
+        return (DatasetSourceConfig.model_validate({key: getattr(self, key) for key in self._inline_keys()}),)
+
+    @classmethod
+    def _inline_keys(cls) -> Iterator[str]:
+        yield "name"
+        yield from _SourceFields.model_fields
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> DatasetConfig:
+        if self.sources is None and self.name is None:
+            raise problem("missing required key; expected text here or a list of sources in 'sources'", "name")
+        if self.sources is not None:
+            for key in self._inline_keys():
+                if key in self.model_fields_set:
+                    raise problem("not allowed beside 'sources'; expected in each entry of 'sources' instead", key)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused_form(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the form that is not used, so that what is dumped can be loaded."""
+        unused = {"sources"} if self.sources is None else set(self._inline_keys())
+        return {key: value for key, value in dump(self).items() if key not in unused}

@@ -1,0 +1,136 @@
+"""The ``training`` section: how a model is trained."""
+
+from __future__ import annotations
+
+from wldetect.config.fields import (
+    Count,
+    Device,
+    DeviceName,
+    DropoutRate,
+    LossFunction,
+    LossFunctionName,
+    NonNegativeFloat,
+    Optimizer,
+    OptimizerName,
+    PositiveFloat,
+    PositiveInt,
+    Precision,
+    PrecisionName,
+    Scheduler,
+    SchedulerName,
+    Section,
+    Text,
+    UnitFloat,
+)
+
+__all__ = ["AugmentationConfig", "LossConfig", "ProjectionConfig", "TrainingOptions"]
+
+
+class LossConfig(Section):
+    """What is minimized.
+
+    Attributes:
+        name: cross-entropy, or the focal loss, which counts texts less the surer the model is of them already.
+        label_smoothing: share of the target that is spread evenly over all languages.
+        focal_gamma: how much less; 0 is cross-entropy. Only of the focal loss.
+        focal_alpha: what the focal loss is multiplied by; None: 1.
+        class_weights: weights a language, over those of single texts: ``none``, ``balanced`` (by inverse count),
+            ``inverse_sqrt`` (by its square root), or a YAML or JSON file of weights by language code.
+    """
+
+    name: LossFunctionName = LossFunction.cross_entropy
+    label_smoothing: DropoutRate = 0.0
+    focal_gamma: NonNegativeFloat = 2.0
+    focal_alpha: PositiveFloat | None = None
+    class_weights: Text = "none"
+
+
+class AugmentationConfig(Section):
+    """Changes to texts, drawn anew in each epoch; shares are of the texts, and 0 turns a change off.
+
+    Attributes:
+        crop: share that is cut to some successive words of it.
+        crop_max_words: a crop has 1 to this many words.
+        noise: share in which letters are replaced, dropped, doubled or swapped.
+        noise_rate: share of the letters of such a text that are.
+        uppercase: share put into capitals.
+        lowercase: share put into small letters.
+        strip_punctuation: share whose punctuation is taken out.
+    """
+
+    crop: UnitFloat = 0.0
+    crop_max_words: PositiveInt = 5
+    noise: UnitFloat = 0.0
+    noise_rate: UnitFloat = 0.1
+    uppercase: UnitFloat = 0.0
+    lowercase: UnitFloat = 0.0
+    strip_punctuation: UnitFloat = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether any text is changed."""
+        return any((self.crop, self.noise, self.uppercase, self.lowercase, self.strip_punctuation))
+
+
+class ProjectionConfig(Section):
+    """The learned projection from embeddings to languages.
+
+    Attributes:
+        dropout: share of pooled features that is zeroed at random in training, at least 0 and under 1.
+    """
+
+    dropout: DropoutRate = 0.0
+
+
+class TrainingOptions(Section):
+    """How to train: the ``training`` section.
+
+    Attributes:
+        batch_size: texts a step, of all processes together.
+        learning_rate: the largest learning rate the schedule reaches.
+        num_epochs: passes over the data.
+        num_workers: threads that tokenize; 0: one for each core.
+        gradient_accumulation_steps: batches summed before one optimizer step.
+        save_checkpoints: whether to write checkpoints to resume from.
+        checkpoint_interval: optimizer steps between checkpoints.
+        seed: of the initial weights, the order of texts and dropout.
+        optimizer: the rule of the updates.
+        weight_decay: share of the weights taken off a step, times the learning rate.
+        gradient_clip: largest norm of the gradient; None: not clipped.
+        scheduler: how the learning rate changes.
+        warmup_steps: optimizer steps of the linear rise at the start, with ``cosine_warmup``.
+        projection: options of the projection.
+        loss: what is minimized.
+        augmentation: random changes to the texts.
+        precision: of the arithmetic; parameters and sums stay float32.
+        compile: whether to compile the model with ``torch.compile``.
+        prefetch_batches: batches that are made ready ahead of the step that needs them.
+        log_every: optimizer steps between two lines of the training log.
+        eval_every: optimizer steps between two evaluations while training; 0: none.
+        tensorboard: whether to write the log for TensorBoard too.
+        device: where to train.
+    """
+
+    batch_size: PositiveInt = 1024
+    learning_rate: PositiveFloat = 2e-3
+    num_epochs: PositiveInt = 3
+    num_workers: Count = 0
+    gradient_accumulation_steps: PositiveInt = 1
+    save_checkpoints: bool = True
+    checkpoint_interval: PositiveInt = 1000
+    seed: Count = 42
+    optimizer: OptimizerName = Optimizer.adamw
+    weight_decay: NonNegativeFloat = 0.0
+    gradient_clip: PositiveFloat | None = None
+    scheduler: SchedulerName = Scheduler.cosine_warmup
+    warmup_steps: Count = 100
+    projection: ProjectionConfig = ProjectionConfig()
+    loss: LossConfig = LossConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    precision: PrecisionName = Precision.float32
+    compile: bool = False
+    prefetch_batches: Count = 4
+    log_every: PositiveInt = 50
+    eval_every: Count = 0
+    tensorboard: bool = False
+    device: DeviceName = Device.auto
