@@ -1,0 +1,120 @@
+"""Random changes to texts while training: crops, noise, case, punctuation."""
+
+from __future__ import annotations
+
+import random
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wldetect.config import AugmentationConfig
+
+__all__ = ["Augmentation"]
+
+# Letters of scripts that put no spaces between words: Thai, Lao, Tibetan, Myanmar, Khmer, kana, and Han.
+_SPACELESS = re.compile(
+    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u3040-\u30ff\u3400-\u9fff\uaa60-\uaa7f\U00020000-\U0003ffff]"
+)
+# What counts for a word there.
+_LETTERS_A_WORD = 4
+
+
+class Augmentation:
+    """The changes of the ``training.augmentation`` section.
+
+    What happens to a text depends on the seed, the epoch and the text's number alone, so that neither resuming nor the
+    number of processes makes a difference. A text may be changed in several ways: it is cropped first, then its
+    punctuation is taken out, its case changed (capitals win), and noise added last.
+    """
+
+    def __init__(self, options: AugmentationConfig, seed: int) -> None:
+        self._options = options
+        self._seed = seed
+
+    def __call__(self, texts: Sequence[str], rows: NDArray[np.int64], epoch: int) -> list[str]:
+        """Change ``texts``, whose numbers in the data set are ``rows``, as in epoch ``epoch``."""
+        options = self._options
+        shares = (options.crop, options.strip_punctuation, options.uppercase, options.lowercase, options.noise)
+        # One number in [0, 1) a text and kind of change, without a generator for each text.
+        drawn = [_uniform(self._seed, epoch, kind, rows) < share for kind, share in enumerate(shares)]
+        seeds = _mixed(self._seed, epoch, len(shares), rows)
+        changed = list(texts)
+        for place in np.flatnonzero(np.logical_or.reduce(drawn)):
+            rng = random.Random(int(seeds[place]))
+            text = changed[place]
+            if drawn[0][place]:
+                text = crop(text, rng.randint(1, options.crop_max_words), rng)
+            if drawn[1][place]:
+                text = without_punctuation(text)
+            if drawn[2][place]:
+                text = text.upper()
+            elif drawn[3][place]:
+                text = text.lower()
+            if drawn[4][place]:
+                text = perturbed(text, options.noise_rate, rng)
+            changed[place] = text
+        return changed
+
+
+def crop(text: str, n_words: int, rng: random.Random) -> str:
+    """Some ``n_words`` successive words of ``text``; where words are not spaced, four letters for each."""
+    if len(_SPACELESS.findall(text)) * 2 > len(text):
+        length = n_words * _LETTERS_A_WORD
+        start = rng.randrange(max(1, len(text) - length + 1))
+        return text[start : start + length]
+    words = text.split()
+    start = rng.randrange(max(1, len(words) - n_words + 1))
+    return " ".join(words[start : start + n_words])
+
+
+def without_punctuation(text: str) -> str:
+    """``text`` with a space in place of every run of punctuation, except inside words (``l'eau``, ``bien-être``)."""
+    kept = []
+    for place, char in enumerate(text):
+        inside = text[place - 1 : place].isalpha() and text[place + 1 : place + 2].isalpha()
+        kept.append(" " if unicodedata.category(char)[0] == "P" and not inside else char)
+    return " ".join("".join(kept).split())
+
+
+def perturbed(text: str, rate: float, rng: random.Random) -> str:
+    """``text`` with each letter dropped, replaced, doubled by another, or swapped with the next, at ``rate``."""
+    letters = [char for char in text if char.isalpha()]
+    chars = list(text)
+    place = 0
+    while place < len(chars):
+        if chars[place].isalpha() and rng.random() < rate:
+            match rng.randrange(4):
+                case 0:
+                    chars[place] = ""
+                case 1:
+                    chars[place] = rng.choice(letters)
+                case 2:
+                    chars[place] += rng.choice(letters)
+                case _:
+                    if place + 1 < len(chars):
+                        chars[place], chars[place + 1] = chars[place + 1], chars[place]
+                        # Past both, or the same letter would be moved on and on.
+                        place += 1
+        place += 1
+    return "".join(chars)
+
+
+def _uniform(seed: int, epoch: int, kind: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Independent uniform numbers in [0, 1), float64 [n]."""
+    uniform: NDArray[np.float64] = (_mixed(seed, epoch, kind, rows) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return uniform
+
+
+def _mixed(seed: int, epoch: int, kind: int, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """A hash of each row with the other numbers, uint64 [n], by the finalizer of SplitMix64 (Steele et al., 2014)."""
+    value = np.zeros(len(rows), dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        for part in (np.uint64(seed), np.uint64(epoch), np.uint64(kind), rows.astype(np.uint64)):
+            value = value + part + np.uint64(0x9E3779B97F4A7C15)
+            value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            value = value ^ (value >> np.uint64(31))
+    return value

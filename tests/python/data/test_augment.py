@@ -1,0 +1,116 @@
+"""Random changes to texts: what each may do, how often, and that they repeat."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from wldetect.config import AugmentationConfig
+from wldetect.data.augment import Augmentation, crop, perturbed, without_punctuation
+
+TEXT = "The quick brown fox, which nobody saw, jumped over the lazy dog."
+TEXTS = [f"{TEXT} {number}" for number in range(2000)]
+ROWS = np.arange(2000)
+
+
+def changed(epoch: int = 0, seed: int = 1, rows: np.ndarray = ROWS, **keys: float) -> list[str]:
+    return Augmentation(AugmentationConfig.model_validate(keys), seed)([TEXTS[row] for row in rows], rows, epoch)
+
+
+def test_nothing_is_changed_unless_asked_for() -> None:
+    assert changed() == TEXTS
+    assert not AugmentationConfig().active
+
+
+@pytest.mark.parametrize("key", ["crop", "noise", "uppercase", "lowercase", "strip_punctuation"])
+def test_a_share_of_the_texts_is_changed(key: str) -> None:
+    assert AugmentationConfig.model_validate({key: 0.3}).active
+    found = changed(**{key: 0.3}, noise_rate=0.5)
+    share = np.mean([new != old for new, old in zip(found, TEXTS, strict=True)])
+    # Five standard deviations of 2,000 draws.
+    assert abs(share - 0.3) < 5 * (0.3 * 0.7 / 2000) ** 0.5
+    assert all(new != old for new, old in zip(changed(**{key: 1.0}, noise_rate=0.5), TEXTS, strict=True))
+
+
+def test_what_is_changed_depends_on_seed_epoch_and_text_alone() -> None:
+    keys = {"crop": 0.5, "noise": 0.5, "uppercase": 0.2}
+    found = changed(**keys)
+    assert changed(**keys) == found
+    assert changed(epoch=1, **keys) != found
+    assert changed(seed=2, **keys) != found
+    rows = np.array([1999, 3, 700])
+    assert changed(rows=rows, **keys) == [found[row] for row in rows]
+
+
+def test_kinds_of_change_are_drawn_independently() -> None:
+    found = changed(uppercase=0.5, strip_punctuation=0.5)
+    kinds = Counter((text.isupper(), "," in text) for text in found)
+    assert len(kinds) == 4
+    assert all(400 < count < 600 for count in kinds.values())
+
+
+def test_crops_are_successive_words_of_every_length() -> None:
+    words = TEXT.split()
+    found = Counter()
+    for seed in range(500):
+        cropped = crop(TEXT, 1 + seed % 5, random.Random(seed)).split()
+        assert len(cropped) == 1 + seed % 5
+        starts = [at for at in range(len(words)) if words[at : at + len(cropped)] == cropped]
+        assert starts
+        found[starts[0]] += 1
+    assert set(found) >= set(range(8))
+
+
+def test_crops_of_short_texts_are_the_whole() -> None:
+    rng = random.Random(0)
+    assert crop("one two", 5, rng) == "one two"
+    assert crop("", 2, rng) == ""
+    assert crop(" \n", 2, rng) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["我把棚子的钥匙放在哪里了你知道吗", "กุญแจโรงเก็บของอยู่ที่ไหน", "物置の鍵をどこに置いたのですか"]
+)
+def test_crops_of_unspaced_scripts_are_letters(text: str) -> None:
+    found = {crop(text, 2, random.Random(seed)) for seed in range(200)}
+    assert {len(piece) for piece in found} == {8}
+    assert found == {text[at : at + 8] for at in range(len(text) - 7)}
+
+
+def test_noise_touches_the_share_of_letters_asked_for() -> None:
+    text = "abcdefghijklmnopqrstuvwxyz " * 400
+    found = perturbed(text, 0.1, random.Random(5))
+    assert set(found) == set(text)
+    # Dropped and added letters balance; about a tenth of 10,400 letters take part.
+    assert abs(len(found) - len(text)) < 200
+    runs = sum(word == "abcdefghijklmnopqrstuvwxyz" for word in found.split(" "))
+    assert abs(runs / 400 - 0.9**26) < 0.06
+
+
+@pytest.mark.parametrize("text", ["", "12 + 3!", "a", "aa"])
+def test_noise_leaves_what_is_no_letter(text: str) -> None:
+    for seed in range(50):
+        found = perturbed(text, 1.0, random.Random(seed))
+        assert [char for char in found if not char.isalpha()] == [char for char in text if not char.isalpha()]
+
+
+def test_every_kind_of_noise_occurs() -> None:
+    found = {perturbed("abc", 0.4, random.Random(seed)) for seed in range(3000)}
+    assert {"ab", "bc", "bac", "acb", "aac", "abac"} <= found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("l'eau, bien-être!", "l'eau bien-être"),
+        ("«Ja?» (nein)", "Ja nein"),
+        ("...", ""),
+        ("1,5 $ + x", "1 5 $ + x"),
+        ("你好，世界。", "你好，世界"),
+    ],
+)
+def test_punctuation_is_taken_out_but_not_within_words(text: str, expected: str) -> None:
+    assert without_punctuation(text) == expected
