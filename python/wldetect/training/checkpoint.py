@@ -76,6 +76,9 @@ class CheckpointStore:
             raise OSError(f"{path}: cannot write the checkpoint: {error}") from error
         for old in self.paths()[: -self._keep]:
             old.unlink(missing_ok=True)
+        # Halves that a killed run has left. Nobody else writes here.
+        for half in self._directory.glob(".step_*.tmp"):
+            half.unlink(missing_ok=True)
         return path
 
     def paths(self) -> list[Path]:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import random
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from wldetect.config import Device, TrainingOptions
 from wldetect.data.batches import Batch, BatchLoader
 from wldetect.errors import ConfigError, WLDetectError
 from wldetect.training.checkpoint import Checkpoint, CheckpointStore, Progress
 from wldetect.training.interrupt import InterruptGuard
+from wldetect.training.log import TrainingLog
+from wldetect.training.losses import Loss
+from wldetect.training.meter import Meter
 from wldetect.training.model import LanguageModel
+from wldetect.training.processes import Processes
 from wldetect.training.schedule import make_optimizer, make_scheduler
+from wldetect.training.validation import Validation
 
-__all__ = ["TrainingInterruptedError", "TrainingResult", "choose_device", "train"]
+__all__ = ["TrainingInterruptedError", "TrainingResult", "TrainingRoom", "choose_device", "train"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ class TrainingResult:
 
     Attributes:
         steps: optimizer steps in all, those before a resume included.
-        texts: texts this process trained on.
-        seconds: time of this process's loop, without reading data or writing the model.
+        texts: texts that all processes together trained on since this run began or was resumed.
+        seconds: time of the loop, without reading data or writing the model.
+        waiting: share of that time in which a step waited for its texts.
         loss: running mean of the loss at the end.
         accuracy: running share of training texts answered right at the end.
     """
@@ -40,6 +43,7 @@ class TrainingResult:
     steps: int
     texts: int
     seconds: float
+    waiting: float
     loss: float
     accuracy: float
 
@@ -49,14 +53,43 @@ class TrainingResult:
         return self.texts / self.seconds if self.seconds > 0 else 0.0
 
 
+@dataclass(frozen=True)
+class TrainingRoom:
+    """What surrounds the loop.
+
+    Attributes:
+        store: where checkpoints go.
+        identity: fingerprints that a checkpoint must agree on to be resumed.
+        loss: what is minimized.
+        processes: those that train together.
+        log: where numbers go; None: nowhere.
+        validation: what to score the model on every ``eval_every`` steps; None: nothing.
+        progress: whether to show a progress bar, if somebody is looking.
+        say: called with a line after each epoch.
+    """
+
+    store: CheckpointStore
+    identity: dict[str, str]
+    loss: Loss
+    processes: Processes = field(default_factory=Processes)
+    log: Callable[[int], TrainingLog] | None = None
+    validation: Validation | None = None
+    progress: bool = True
+    say: Callable[[str], None] = print
+
+
 class TrainingInterruptedError(WLDetectError):
     """Training was interrupted by Ctrl-C; the text says where its state was saved."""
 
     interrupted = True
 
 
-def choose_device(device: Device) -> torch.device:
+def choose_device(device: Device, local_rank: int = 0) -> torch.device:
     """The device that ``device`` names; ``auto`` is the first there is of cuda, mps and cpu.
+
+    Args:
+        device: as configured.
+        local_rank: number of this process on its machine; each takes a GPU of its own.
 
     Raises:
         ConfigError: the device asked for is not there.
@@ -71,87 +104,86 @@ def choose_device(device: Device) -> torch.device:
     if not available[device]():
         there = ", ".join(name.value for name, is_available in available.items() if is_available())
         raise ConfigError(f"training.device: expected one of auto, {there}, found {device.value!r}, which is not here")
-    return torch.device(device.value)
+    if device is not Device.cuda:
+        return torch.device(device.value)
+    if local_rank >= torch.cuda.device_count():
+        found = f"found {torch.cuda.device_count()} on this machine"
+        raise ConfigError(f"training.device: expected a GPU for each process, at least {local_rank + 1}, {found}")
+    return torch.device(device.value, local_rank)
 
 
 def train(
-    model: LanguageModel,
-    loader: BatchLoader,
-    options: TrainingOptions,
-    store: CheckpointStore,
-    identity: dict[str, str],
-    *,
-    resume: bool = False,
-    progress: bool = True,
-    say: Callable[[str], None] = print,
+    model: LanguageModel, loader: BatchLoader, options: TrainingOptions, room: TrainingRoom, *, resume: bool = False
 ) -> TrainingResult:
     """Train ``model`` in place on the batches of ``loader``.
 
     Args:
-        model: on the device it is to be trained on.
-        loader: the batches; their order depends on its seed and the epoch alone.
+        model: on the device it is to be trained on, the same in every process.
+        loader: this process's part of the batches; their order depends on its seed and the epoch alone.
         options: the ``training`` section.
-        store: where checkpoints go.
-        identity: fingerprints that a checkpoint must agree on to be resumed.
+        room: what surrounds the loop.
         resume: go on from the newest checkpoint, where there is one.
-        progress: show a progress bar, if somebody is looking.
-        say: called with a line after each epoch.
 
     Raises:
         TrainingInterruptedError: Ctrl-C was pressed; a checkpoint was written first.
-        WLDetectError: the checkpoint to resume from belongs to another run, or the loss is not finite.
+        WLDetectError: the checkpoint to resume from belongs to another run, the loss is not finite, or another process
+            is gone.
     """
-    return _Run(model, loader, options, store, identity).train(resume, progress, say)
+    return _Run(model, loader, options, room).train(resume)
 
 
 class _Run:
-    def __init__(
-        self,
-        model: LanguageModel,
-        loader: BatchLoader,
-        options: TrainingOptions,
-        store: CheckpointStore,
-        identity: dict[str, str],
-    ) -> None:
+    def __init__(self, model: LanguageModel, loader: BatchLoader, options: TrainingOptions, room: TrainingRoom) -> None:
         self._model = model
         self._loader = loader
         self._options = options
-        self._store = store
-        self._identity = identity
+        self._room = room
+        self._processes = room.processes
         self._device = next(model.parameters()).device
         steps_per_epoch = -(-len(loader) // options.gradient_accumulation_steps)
         self._total_steps = steps_per_epoch * options.num_epochs
         self._optimizer = make_optimizer(model.parameters(), options)
         self._scheduler = make_scheduler(self._optimizer, options, self._total_steps)
         self._progress = Progress()
-        self._meter = _Meter()
+        self._meter = Meter(self._device)
+        self._log: TrainingLog | None = None
+        self._texts = 0
+        self._begun = 0.0
         self._could_save = True
 
-    def train(self, resume: bool, progress: bool, say: Callable[[str], None]) -> TrainingResult:
-        _seed_everything(self._options.seed)
-        if resume and (checkpoint := self._store.latest(self._identity)) is not None:
+    def train(self, resume: bool) -> TrainingResult:
+        options = self._options
+        if resume and (checkpoint := self._room.store.latest(self._room.identity)) is not None:
             self._restore(checkpoint)
+        if self._room.log is not None and self._processes.is_first:
+            self._log = self._room.log(self._progress.step)
         self._model.train()
-        texts, begun = 0, time.perf_counter()
-        with InterruptGuard() as interrupt, _bar(self._total_steps, self._progress.step, progress) as bar:
-            for batches, after in self._steps():
-                texts += self._step(batches)
-                self._progress = after
-                bar.update()
-                line = self._meter.describe(texts, time.perf_counter() - begun)
-                bar.set_postfix_str(line, refresh=False)
-                if after.batch == 0:
-                    with bar.external_write_mode():
-                        say(f"epoch {after.epoch} of {self._options.num_epochs}: {line}")
-                if interrupt.requested:
-                    self._stop()
-                if self._options.save_checkpoints and after.step % self._options.checkpoint_interval == 0:
-                    self._save_if_possible()
-        seconds = time.perf_counter() - begun
-        if self._options.save_checkpoints:
-            self._save_if_possible()
+        waited, self._begun = self._loader.waited, time.perf_counter()
+        try:
+            with InterruptGuard() as interrupt, self._bar() as bar:
+                for batches, after in self._steps():
+                    stop = self._step(batches, interrupt.requested)
+                    self._progress = after
+                    bar.update()
+                    if after.step % options.log_every == 0 or after.batch == 0:
+                        self._report(bar, at_end_of_epoch=after.batch == 0)
+                    if stop:
+                        self._stop()
+                    if options.save_checkpoints and after.step % options.checkpoint_interval == 0:
+                        self._save_if_possible()
+                    if options.eval_every and after.step % options.eval_every == 0:
+                        self._validate(bar)
+            seconds = time.perf_counter() - self._begun
+            waited = self._loader.waited - waited
+            self._read_meter()
+            if options.save_checkpoints:
+                self._save_if_possible()
+        finally:
+            if self._log is not None:
+                self._log.close()
         self._model.eval()
-        return TrainingResult(self._progress.step, texts, seconds, self._meter.loss, self._meter.accuracy)
+        share = waited / seconds if seconds > 0 else 0.0
+        return TrainingResult(self._progress.step, self._texts, seconds, share, self._meter.loss, self._meter.accuracy)
 
     def _steps(self) -> Iterator[tuple[list[Batch], Progress]]:
         """The batches of each remaining optimizer step, and the progress once it is taken."""
@@ -167,38 +199,109 @@ class _Run:
                     pending = []
             first = 0
 
-    def _step(self, batches: list[Batch]) -> int:
+    def _step(self, batches: list[Batch], interrupted: bool) -> bool:
+        """One optimizer step; returns whether any process was interrupted, which all must learn at the same step."""
+        self._seed_dropout()
         self._optimizer.zero_grad(set_to_none=True)
-        total = sum(len(batch) for batch in batches)
+        total = sum(batch.total for batch in batches)
+        # Sums of losses and right answers, texts, and interrupted processes.
+        sums = torch.zeros(4, device=self._device)
+        sums[3] = float(interrupted)
         for batch in batches:
-            moved = batch.to(self._device)
-            logits = self._model(moved)
-            losses = F.cross_entropy(logits, moved.labels, reduction="none")
-            # Divided by the texts of the whole step, so that accumulating equals one large batch.
-            (losses * moved.weights).sum().div(total).backward()  # type: ignore[no-untyped-call]
-            self._meter.add(losses.detach(), logits.detach(), moved.labels)
+            # The last batch of an epoch may have fewer texts than there are processes.
+            if len(batch):
+                moved = batch.to(self._device)
+                logits = self._model(moved)
+                losses = self._room.loss(logits, moved.labels)
+                # Divided by the texts of the whole step, so that accumulating equals one large batch.
+                (losses * moved.weights).sum().div(total).backward()  # type: ignore[no-untyped-call]
+                right = (logits.detach().argmax(1) == moved.labels).sum()
+                sums[:3] += torch.stack([losses.detach().sum(), right.float(), sums.new_tensor(float(len(batch)))])
+        parameters = list(self._model.parameters())
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        self._processes.add_up([*gradients, sums])
         if self._options.gradient_clip is not None:
-            torch.nn.utils.clip_grad_norm_(self._model.parameters(), self._options.gradient_clip)
+            torch.nn.utils.clip_grad_norm_(parameters, self._options.gradient_clip)
         self._optimizer.step()
         self._scheduler.step()
-        if not np.isfinite(self._meter.loss):
+        self._meter.add(sums[:3])
+        self._texts += total
+        # Alone, there is nobody to hear from, and no need to wait for the device.
+        return interrupted if self._processes.size == 1 else bool(sums[3] > 0)
+
+    def _seed_dropout(self) -> None:
+        """What is dropped depends on seed, step and process alone, so that a resumed run drops the same."""
+        if self._options.projection.dropout > 0:
+            numbers = [self._options.seed, self._progress.step, self._processes.rank]
+            torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+
+    def _report(self, bar: Any, *, at_end_of_epoch: bool) -> None:
+        self._read_meter()
+        seconds = max(time.perf_counter() - self._begun, 1e-9)
+        meter, speed = self._meter, self._texts / seconds
+        line = f"loss {meter.loss:.4f}, accuracy {meter.accuracy:.2%}, {speed:,.0f} texts/s"
+        bar.set_postfix_str(line, refresh=False)
+        if self._log is not None:
+            self._log.write(
+                self._progress.step,
+                epoch=self._progress.epoch + self._progress.batch / max(len(self._loader), 1),
+                loss=meter.loss,
+                accuracy=meter.accuracy,
+                learning_rate=float(self._scheduler.get_last_lr()[0]),
+                texts_per_second=speed,
+                waiting=self._loader.waited / seconds,
+            )
+        if at_end_of_epoch and self._processes.is_first:
+            with bar.external_write_mode():
+                self._room.say(f"epoch {self._progress.epoch} of {self._options.num_epochs}: {line}")
+
+    def _validate(self, bar: Any) -> None:
+        """Score the model; the other processes wait for the first one at their next step."""
+        if self._room.validation is None or not self._processes.is_first:
+            return
+        scores = self._room.validation.score(self._model)
+        if self._log is not None:
+            self._log.write(
+                self._progress.step,
+                eval_accuracy=scores.accuracy,
+                eval_macro_f1=scores.macro_f1,
+                eval_loss=scores.loss,
+            )
+        with bar.external_write_mode():
+            self._room.say(
+                f"step {self._progress.step:,} of {self._total_steps:,}: evaluation accuracy {scores.accuracy:.2%}, "
+                f"macro-F1 {scores.macro_f1:.2%}, loss {scores.loss:.4f}"
+            )
+
+    def _read_meter(self) -> None:
+        self._meter.read()
+        if self._progress.step and not np.isfinite(self._meter.loss) and self._texts:
             raise WLDetectError(
-                f"training: the loss is {self._meter.loss} after step {self._progress.step + 1}; "
+                f"training: the loss is {self._meter.loss} after step {self._progress.step}; "
                 "a smaller training.learning_rate or a training.gradient_clip may help"
             )
-        return total
 
     def _stop(self) -> None:
-        path = self._store.save(self._checkpoint())
+        self._read_meter()
+        where = "the first process saved a checkpoint"
+        if self._processes.is_first:
+            where = f"saved {self._room.store.save(self._checkpoint())}"
         raise TrainingInterruptedError(
-            f"interrupted after step {self._progress.step} of {self._total_steps}; saved {path}; "
+            f"interrupted after step {self._progress.step} of {self._total_steps}; {where}; "
             "the same command with --resume goes on from there"
         )
 
     def _save_if_possible(self) -> None:
         """A checkpoint that cannot be written is no reason to lose the run it was to protect."""
+        # What is not finite must not push out the last good one.
+        self._read_meter()
+        if not self._processes.is_first:
+            return
         try:
-            self._store.save(self._checkpoint())
+            self._room.store.save(self._checkpoint())
             self._could_save = True
         except OSError as error:
             if self._could_save:
@@ -206,60 +309,23 @@ class _Run:
             self._could_save = False
 
     def _checkpoint(self) -> Checkpoint:
-        generators: dict[str, Any] = {"torch": torch.get_rng_state()}
-        if self._device.type == "cuda":
-            generators["cuda"] = torch.cuda.get_rng_state(self._device)
         state = {
             "model": self._model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "scheduler": self._scheduler.state_dict(),
-            "generators": generators,
         }
-        return Checkpoint(self._progress, self._identity, state)
+        return Checkpoint(self._progress, self._room.identity, state)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self._progress = checkpoint.progress
         self._model.load_state_dict(checkpoint.state["model"])
         self._optimizer.load_state_dict(checkpoint.state["optimizer"])
         self._scheduler.load_state_dict(checkpoint.state["scheduler"])
-        generators = checkpoint.state["generators"]
-        torch.set_rng_state(generators["torch"])
-        if self._device.type == "cuda" and "cuda" in generators:
-            torch.cuda.set_rng_state(generators["cuda"], self._device)
 
+    def _bar(self) -> Any:
+        from tqdm import tqdm
 
-class _Meter:
-    """Running means of loss and accuracy, over about the last hundred batches."""
-
-    def __init__(self) -> None:
-        self._loss = self._right = self._weight = 0.0
-
-    def add(self, losses: Tensor, logits: Tensor, labels: Tensor) -> None:
-        right = (logits.argmax(1) == labels).float().mean()
-        loss, share = torch.stack([losses.mean(), right]).tolist()
-        self._loss = 0.99 * self._loss + 0.01 * loss
-        self._right = 0.99 * self._right + 0.01 * share
-        self._weight = 0.99 * self._weight + 0.01
-
-    @property
-    def loss(self) -> float:
-        return self._loss / self._weight if self._weight else float("nan")
-
-    @property
-    def accuracy(self) -> float:
-        return self._right / self._weight if self._weight else float("nan")
-
-    def describe(self, texts: int, seconds: float) -> str:
-        return f"loss {self.loss:.4f}, accuracy {self.accuracy:.2%}, {texts / max(seconds, 1e-9):,.0f} texts/s"
-
-
-def _seed_everything(seed: int) -> None:
-    random.seed(seed)
-    torch.manual_seed(seed)
-
-
-def _bar(total: int, initial: int, progress: bool) -> Any:
-    from tqdm import tqdm
-
-    hidden = not (progress and sys.stderr.isatty())
-    return tqdm(total=total, initial=initial, desc="training", unit=" steps", disable=hidden)
+        hidden = not (self._room.progress and self._processes.is_first and sys.stderr.isatty())
+        return tqdm(
+            total=self._total_steps, initial=self._progress.step, desc="training", unit=" steps", disable=hidden
+        )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,20 +20,37 @@ import numpy as np
 import torch
 
 from wldetect import _core
-from wldetect.config import ModelConfig, ResolvedConfig
+from wldetect.config import ModelConfig, ResolvedConfig, resolve_path
 from wldetect.data.batches import BatchLoader
-from wldetect.data.dataset import TokenizedDataset, prepare_dataset
+from wldetect.data.dataset import DatasetReport, TokenizedDataset, prepare_dataset
 from wldetect.embeddings import EmbeddingMatrix, EmbeddingSource, open_sources
 from wldetect.errors import EmbeddingError
+from wldetect.evaluation.flores import LabelledTexts
 from wldetect.export.quantize import TableDType
 from wldetect.export.writer import ModelFiles, write_model
 from wldetect.files import default_cache_dir
 from wldetect.training.checkpoint import CheckpointStore
+from wldetect.training.log import TrainingLog
 from wldetect.training.lookup import make_lookup
-from wldetect.training.loop import TrainingResult, choose_device, train
+from wldetect.training.loop import TrainingResult, TrainingRoom, choose_device, train
+from wldetect.training.losses import class_weights, make_loss
 from wldetect.training.model import LanguageModel
+from wldetect.training.processes import Processes, join_processes, local_rank
+from wldetect.training.validation import Validation
 
 __all__ = ["TrainingRun", "run_training"]
+
+# Keys of the training section that no weight depends on.
+_OF_NO_EFFECT = (
+    "device",
+    "num_workers",
+    "save_checkpoints",
+    "checkpoint_interval",
+    "prefetch_batches",
+    "log_every",
+    "eval_every",
+    "tensorboard",
+)
 
 
 @dataclass(frozen=True)
@@ -44,12 +62,14 @@ class TrainingRun:
         result: speed and last loss of the loop.
         dataset: counts of the texts trained on.
         seconds: seconds spent in each stage, by name.
+        is_first: whether this process wrote the model; of several, only the first one does.
     """
 
     directory: Path
     result: TrainingResult
     dataset: TokenizedDataset
     seconds: dict[str, float]
+    is_first: bool
 
 
 def run_training(
@@ -59,6 +79,7 @@ def run_training(
     progress: bool = True,
     cache_dir: Path | None = None,
     say: Callable[[str], None] = print,
+    texts: LabelledTexts | None = None,
 ) -> TrainingRun:
     """Train the model that ``config`` describes and write its directory.
 
@@ -68,30 +89,58 @@ def run_training(
         progress: show progress bars where somebody is looking.
         cache_dir: where embeddings and token ids are kept; None for the default.
         say: called with every line of the report.
+        texts: what to score the model on every ``training.eval_every`` steps.
 
     Raises:
         WLDetectError: something in the configuration, the embeddings or the data is wrong; one line says what.
         OSError: a file cannot be read or written.
     """
-    cache_dir = default_cache_dir() if cache_dir is None else cache_dir
-    clock = _Clock()
+    device = choose_device(config.training.training.device, local_rank())
+    with join_processes(device.type) as processes:
+        quiet: Callable[[str], None] = lambda line: None  # noqa: E731
+        room = _Surroundings(
+            config=config,
+            device=device,
+            processes=processes,
+            cache_dir=default_cache_dir() if cache_dir is None else cache_dir,
+            progress=progress and processes.is_first,
+            say=say if processes.is_first else quiet,
+        )
+        return _run(room, resume, texts)
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    config: ResolvedConfig
+    device: torch.device
+    processes: Processes
+    cache_dir: Path
+    progress: bool
+    say: Callable[[str], None]
+
+
+def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> TrainingRun:
+    config, device, processes, say = around.config, around.device, around.processes, around.say
     options = config.training.training
-    device = choose_device(options.device)
+    clock = _Clock()
     directory = config.artifacts_dir
     if directory.exists() and not directory.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "expected a directory to write the model to, found a file", directory)
 
-    source = open_sources(config.model, config.model_path, cache_dir)
-    matrix = source.matrix()
-    _check_finite(matrix, source)
-    tokenizer_json = source.tokenizer_json()
+    with processes.first_of_machine():
+        source = open_sources(config.model, config.model_path, around.cache_dir)
+        matrix = source.matrix()
+        tokenizer_json = source.tokenizer_json()
+        if processes.local_rank == 0:
+            _check_finite(matrix, source)
     try:
         tokenizer = _core.Tokenizer(tokenizer_json)
     except ValueError as error:
         raise EmbeddingError(f"{source.describe()}: its tokenizer cannot be used: {error}") from error
     say(f"embeddings: {source.describe()} ({clock.lap('embeddings'):.1f} s)")
 
-    dataset = prepare_dataset(config, tokenizer, cache_dir, n_rows=matrix.shape[0], progress=progress)
+    with processes.first_of_machine():
+        dataset = prepare_dataset(config, tokenizer, around.cache_dir, n_rows=matrix.shape[0], progress=around.progress)
     report = dataset.report
     say(report.format_table(config.training.dataset.min_samples_per_language))
     seconds = clock.lap("dataset")
@@ -101,26 +150,50 @@ def run_training(
     model = LanguageModel(
         make_lookup(matrix, device), len(report.labels), config.inference.pooling, options.projection.dropout
     ).to(device)
-    loader = BatchLoader(dataset, options.batch_size, options.seed)
-    store = CheckpointStore(directory / "checkpoints")
-    identity = _identity(config, source, dataset, tokenizer)
-    result = train(model, loader, options, store, identity, resume=resume, progress=progress, say=say)
+    loader = BatchLoader(dataset, options.batch_size, options.seed, rank=processes.rank, world_size=processes.size)
+    validation = None
+    if texts is not None and options.eval_every and processes.is_first:
+        length = config.inference.max_sequence_length
+        validation = Validation(texts, report.labels, tokenizer, length, matrix.shape[0])
+    room = TrainingRoom(
+        store=CheckpointStore(directory / "checkpoints"),
+        identity=_identity(config, source, dataset, tokenizer),
+        loss=make_loss(options.loss, _class_weights(config, report, device)),
+        processes=processes,
+        log=partial(_open_log, directory, options.tensorboard),
+        validation=validation,
+        progress=around.progress,
+        say=say,
+    )
+    result = train(model, loader, options, room, resume=resume)
     clock.lap("training")
+    several = f" in {processes.size} processes" if processes.size > 1 else ""
     say(
-        f"trained: {result.steps:,} steps on {device}, {result.texts_per_second:,.0f} texts/s, loss {result.loss:.4f}, "
+        f"trained: {result.steps:,} steps on {device}{several}, {result.texts_per_second:,.0f} texts/s, "
+        f"{result.waiting:.1%} of the time waiting for texts, loss {result.loss:.4f}, "
         f"training accuracy {result.accuracy:.2%} ({result.seconds:.1f} s)"
     )
+    if processes.is_first:
+        provenance = _provenance(config, source, dataset, tokenizer, result)
+        files = ModelFiles(model, matrix, model_config, tokenizer_json, provenance)
+        dtypes = [TableDType.FLOAT32] if config.training.output.float32_table else []
+        # The default table comes last: once it is there, everything is.
+        written = write_model(files, directory, [*dtypes, TableDType.E4M3FN, TableDType.E3M4])
+        seconds = clock.lap("export")
+        size = sum(path.stat().st_size for path in written)
+        say(f"wrote: {directory} ({len(written)} files, {size / 1e6:.0f} MB, {seconds:.1f} s)")
+    return TrainingRun(directory, result, dataset, clock.seconds, processes.is_first)
 
-    files = ModelFiles(
-        model, matrix, model_config, tokenizer_json, _provenance(config, source, dataset, tokenizer, result)
-    )
-    dtypes = [TableDType.FLOAT32] if config.training.output.float32_table else []
-    # The default table comes last: once it is there, everything is.
-    written = write_model(files, directory, [*dtypes, TableDType.E4M3FN, TableDType.E3M4])
-    seconds = clock.lap("export")
-    size = sum(path.stat().st_size for path in written)
-    say(f"wrote: {directory} ({len(written)} files, {size / 1e6:.0f} MB, {seconds:.1f} s)")
-    return TrainingRun(directory, result, dataset, clock.seconds)
+
+def _open_log(directory: Path, tensorboard: bool, last_step: int) -> TrainingLog:
+    return TrainingLog(directory, tensorboard=tensorboard, last_step=last_step)
+
+
+def _class_weights(config: ResolvedConfig, report: DatasetReport, device: torch.device) -> torch.Tensor | None:
+    name = config.training.training.loss.class_weights
+    counts = {label: report.kept[label] for label in report.labels}
+    weights = class_weights(name, counts, config.training_path, resolve_path(name, config.training_path))
+    return None if weights is None else weights.to(device)
 
 
 class _Clock:
@@ -158,7 +231,7 @@ def _identity(
 ) -> dict[str, str]:
     """What must be the same for a checkpoint to be resumed: everything that the weights depend on."""
     options = config.training.training.model_dump(mode="json")
-    for key in ("device", "num_workers", "save_checkpoints", "checkpoint_interval"):
+    for key in _OF_NO_EFFECT:
         del options[key]
     settings = {
         "training": options,

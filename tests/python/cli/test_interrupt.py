@@ -47,7 +47,7 @@ def test_interrupted_and_resumed(tiny_project: Project, spawn: Spawn, run: Run, 
     )
     assert err.decode() == f"wldetect: error: {saved}\n"
     # No file of a model is there yet.
-    assert [path.name for path in tiny_project.output.iterdir()] == ["checkpoints"]
+    assert sorted(path.name for path in tiny_project.output.iterdir()) == ["checkpoints", "training_log.jsonl"]
 
     resumed = run(*tiny_project.train(*LONG, "--resume"))
     assert resumed.status == 0, resumed.err

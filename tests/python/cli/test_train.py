@@ -28,6 +28,7 @@ FILES = [
     "projection.safetensors",
     "provenance.json",
     "tokenizer.json",
+    "training_log.jsonl",
 ]
 
 

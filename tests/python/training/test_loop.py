@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from wldetect.config import Device, Optimizer, Pooling, ProjectionConfig, Scheduler, TrainingOptions
+from wldetect.config import Device, LossConfig, Optimizer, Pooling, ProjectionConfig, Scheduler, TrainingOptions
 from wldetect.data.batches import Batch, BatchLoader
 from wldetect.data.dataset import TokenizedDataset
 from wldetect.errors import ConfigError, DataError, WLDetectError
 from wldetect.training.checkpoint import CheckpointStore
 from wldetect.training.lookup import WholeLookup
-from wldetect.training.loop import TrainingInterruptedError, choose_device, train
+from wldetect.training.loop import TrainingInterruptedError, TrainingRoom, choose_device, train
+from wldetect.training.losses import make_loss
 from wldetect.training.model import LanguageModel
 
 from .conftest import MakeDataset
@@ -39,8 +40,15 @@ def options(**changes: Any) -> TrainingOptions:
 def run(dataset: TokenizedDataset, store: CheckpointStore, chosen: TrainingOptions, **more: Any) -> LanguageModel:
     model = make_model(more.pop("pooling", Pooling.average), chosen.projection.dropout)
     loader = more.pop("loader", BatchLoader(dataset, chosen.batch_size, chosen.seed))
-    train(model, loader, chosen, store, more.pop("identity", IDENTITY), progress=False, **more)
+    resume = more.pop("resume", False)
+    train(model, loader, chosen, room(store, **more), resume=resume)
     return model
+
+
+def room(store: CheckpointStore, **more: Any) -> TrainingRoom:
+    return TrainingRoom(
+        **{"store": store, "identity": IDENTITY, "loss": make_loss(LossConfig()), "progress": False, **more}
+    )
 
 
 def weights(model: LanguageModel) -> list[torch.Tensor]:
@@ -55,7 +63,7 @@ def test_it_learns(tmp_path: Path, make_dataset: MakeDataset, pooling: Pooling, 
     model = make_model(pooling)
     said: list[str] = []
     store = CheckpointStore(tmp_path)
-    result = train(model, BatchLoader(dataset, 16, 1), chosen, store, IDENTITY, progress=False, say=said.append)
+    result = train(model, BatchLoader(dataset, 16, 1), chosen, room(store, say=said.append))
     assert len(said) == 8
     assert said[7].startswith("epoch 8 of 8: loss 0.")
     assert result.accuracy > 0.7
@@ -196,4 +204,8 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=expected):
         choose_device(Device.cuda)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert choose_device(Device.auto).type == "cuda"
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device(Device.auto) == torch.device("cuda", 0)
+    assert choose_device(Device.cuda, 1) == torch.device("cuda", 1)
+    with pytest.raises(ConfigError, match="expected a GPU for each process, at least 3, found 2 on this machine"):
+        choose_device(Device.cuda, 2)

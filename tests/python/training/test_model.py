@@ -36,7 +36,8 @@ def make_batch(texts: list[list[int]]) -> Batch:
     lengths = torch.tensor([len(text) for text in texts], dtype=torch.int32)
     offsets = (torch.cumsum(lengths, 0) - lengths).to(torch.int32)
     ids = torch.tensor([token for text in texts for token in text], dtype=torch.int32)
-    return Batch(ids, offsets, lengths, torch.zeros(len(texts), dtype=torch.int64), torch.ones(len(texts)))
+    labels = torch.zeros(len(texts), dtype=torch.int64)
+    return Batch(ids, offsets, lengths, labels, torch.ones(len(texts)), len(texts))
 
 
 def reference(model: LanguageModel, texts: list[list[int]], mask: NDArray[np.bool_] | None) -> NDArray[np.float64]:
