@@ -7,8 +7,11 @@ a file (``wldetect.config.load``), it raises ``ConfigError`` with one line that 
 
 from __future__ import annotations
 
+from pydantic import model_validator
+
 from wldetect.config.dataset import DatasetConfig
 from wldetect.config.fields import Section, Text
+from wldetect.config.messages import found, problem
 from wldetect.config.model import InferenceOverride
 from wldetect.config.training import TrainingOptions
 
@@ -64,3 +67,11 @@ class TrainingConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     output: OutputConfig
     inference: InferenceOverride | None = None
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> TrainingConfig:
+        weights = self.training.loss.class_weights
+        if weights in ("balanced", "inverse_sqrt") and self.dataset.balance_languages:
+            expected = "expected none where dataset.balance_languages is true, which weights texts by the same counts"
+            raise problem(f"{expected}; found {found(weights)}", "training", "loss", "class_weights")
+        return self

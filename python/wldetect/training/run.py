@@ -155,10 +155,11 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
     if texts is not None and options.eval_every and processes.is_first:
         length = config.inference.max_sequence_length
         validation = Validation(texts, report.labels, tokenizer, length, matrix.shape[0])
+    weights = _class_weights(config, report)
     room = TrainingRoom(
         store=CheckpointStore(directory / "checkpoints"),
-        identity=_identity(config, source, dataset, tokenizer),
-        loss=make_loss(options.loss, _class_weights(config, report, device)),
+        identity=_identity(config, source, dataset, tokenizer, weights),
+        loss=make_loss(options.loss, None if weights is None else weights.to(device)),
         processes=processes,
         log=partial(_open_log, directory, options.tensorboard),
         validation=validation,
@@ -189,11 +190,10 @@ def _open_log(directory: Path, tensorboard: bool, last_step: int) -> TrainingLog
     return TrainingLog(directory, tensorboard=tensorboard, last_step=last_step)
 
 
-def _class_weights(config: ResolvedConfig, report: DatasetReport, device: torch.device) -> torch.Tensor | None:
+def _class_weights(config: ResolvedConfig, report: DatasetReport) -> torch.Tensor | None:
     name = config.training.training.loss.class_weights
     counts = {label: report.kept[label] for label in report.labels}
-    weights = class_weights(name, counts, config.training_path, resolve_path(name, config.training_path))
-    return None if weights is None else weights.to(device)
+    return class_weights(name, counts, config.training_path, resolve_path(name, config.training_path))
 
 
 class _Clock:
@@ -227,7 +227,11 @@ def _trained_languages(config: ModelConfig, labels: list[str]) -> ModelConfig:
 
 
 def _identity(
-    config: ResolvedConfig, source: EmbeddingSource, dataset: TokenizedDataset, tokenizer: _core.Tokenizer
+    config: ResolvedConfig,
+    source: EmbeddingSource,
+    dataset: TokenizedDataset,
+    tokenizer: _core.Tokenizer,
+    weights: torch.Tensor | None,
 ) -> dict[str, str]:
     """What must be the same for a checkpoint to be resumed: everything that the weights depend on."""
     options = config.training.training.model_dump(mode="json")
@@ -238,6 +242,8 @@ def _identity(
         "dataset": config.training.dataset.model_dump(mode="json"),
         "labels": dataset.report.labels,
         "inference": config.inference.model_dump(mode="json"),
+        # They may come from a file, whose name says nothing.
+        "class_weights": None if weights is None else weights.tolist(),
     }
     text = json.dumps(settings, sort_keys=True)
     return {

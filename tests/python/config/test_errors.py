@@ -232,6 +232,23 @@ OVERRIDE_ERRORS: list[tuple[dict[str, object], str]] = [
     ({"dataset": {"sources": [{}]}}, "dataset.sources[0].name $CLI: missing required key; expected text"),
     ({"training.seed": 3, "dataset.seed": -1}, "dataset.seed $CLI: expected int >= 0, found -1 (int)"),
     ({"training.seed": 3, "dataset": 1}, "dataset $CLI: expected a mapping, found 1 (int)"),
+    (
+        {"training.loss.class_weights": "balanced", "dataset.balance_languages": True},
+        "training.loss.class_weights $CLI: expected none where dataset.balance_languages is true, which weights texts "
+        "by the same counts; found 'balanced' (str)",
+    ),
+    (
+        {"training.loss.name": "hinge"},
+        "training.loss.name $CLI: expected one of cross_entropy, focal, found 'hinge' (str)",
+    ),
+    (
+        {"training.loss.label_smoothing": 1.0},
+        "training.loss.label_smoothing $CLI: expected float from 0 up to, not including, 1, found 1.0 (float)",
+    ),
+    (
+        {"training.augmentation.crop": 1.5},
+        "training.augmentation.crop $CLI: expected float from 0 to 1, found 1.5 (float)",
+    ),
 ]
 
 TAG = "could not determine a constructor for the tag 'tag:yaml.org,2002"

@@ -1,0 +1,105 @@
+"""Options of the loop from the command line to what they leave: log, evaluation while training, losses, weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .project import LANGUAGES, Fails, Project, Run
+
+QUICK = ["--no-eval"]
+
+
+def log(project: Project) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (project.output / "training_log.jsonl").read_text("utf-8").splitlines()]
+
+
+def projection(project: Project) -> dict[str, list[float]]:
+    from safetensors.numpy import load_file
+
+    return {name: tensor.tolist() for name, tensor in load_file(project.output / "projection.safetensors").items()}
+
+
+def test_evaluation_while_training(tiny_project: Project, run: Run) -> None:
+    outcome = run(*tiny_project.train("--eval-every", "20", "--set", "training.log_every=15"))
+    assert outcome.status == 0, outcome.err
+    lines = log(tiny_project)
+    evaluated = [line for line in lines if "eval_accuracy" in line]
+    # 15 steps an epoch, four epochs.
+    assert [line["step"] for line in evaluated] == [20, 40, 60]
+    assert set(evaluated[0]) == {"step", "eval_accuracy", "eval_macro_f1", "eval_loss"}
+    assert evaluated[-1]["eval_loss"] < evaluated[0]["eval_loss"]
+    said = f"step 60 of 60: evaluation accuracy {evaluated[-1]['eval_accuracy']:.2%}"
+    assert said in outcome.out
+    # The last one is of the finished model, which differs from its table by quantization alone.
+    scores = json.loads((tiny_project.output / "flores_dev_results.json").read_text("utf-8"))
+    assert abs(scores["overall"]["accuracy"] - evaluated[-1]["eval_accuracy"]) <= 1 / 30
+    others = [line for line in lines if "loss" in line]
+    assert [line["step"] for line in others] == [15, 30, 45, 60]
+    assert [line["epoch"] for line in others] == [1, 2, 3, 4]
+    assert others[-1]["loss"] < others[0]["loss"]
+    assert all(0 <= line["waiting"] <= 1 and line["texts_per_second"] > 0 for line in others)
+
+
+def test_no_evaluation_means_none_while_training_either(tiny_project: Project, run: Run) -> None:
+    outcome = run(*tiny_project.train("--no-eval", "--eval-every", "20"))
+    assert outcome.status == 0, outcome.err
+    assert "evaluation accuracy" not in outcome.out
+    assert not any("eval_accuracy" in line for line in log(tiny_project))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"loss.name": "focal"},
+        {"loss.label_smoothing": 0.2},
+        {"loss.class_weights": "weights.yaml"},
+        {"loss.name": "focal", "loss.focal_alpha": 0.1},
+    ],
+)
+def test_losses_reach_the_weights(tiny_project: Project, run: Run, keys: dict[str, Any]) -> None:
+    weights = "".join(f"{label}: {number + 1}\n" for number, label in enumerate(LANGUAGES))
+    (tiny_project.root / "weights.yaml").write_text(weights, encoding="utf-8")
+    assert run(*tiny_project.train(*QUICK)).status == 0
+    plain = projection(tiny_project)
+    changes = [part for key, value in keys.items() for part in ("--set", f"training.{key}={value}")]
+    assert run(*tiny_project.train(*QUICK, *changes)).status == 0
+    assert projection(tiny_project) != plain
+
+
+def test_weights_of_a_file_that_changed_are_another_run(tiny_project: Project, run: Run, fails: Fails) -> None:
+    path = tiny_project.root / "weights.yaml"
+    arguments = tiny_project.train(*QUICK, "--set", "training.loss.class_weights=weights.yaml")
+    path.write_text("".join(f"{label}: 1\n" for label in LANGUAGES), encoding="utf-8")
+    assert run(*arguments).status == 0
+    path.write_text("".join(f"{label}: {len(label) + number}\n" for number, label in enumerate(LANGUAGES)), "utf-8")
+    fails([*arguments, "--resume"], "cannot resume: configuration differs")
+
+
+def test_a_missing_weight_is_named(tiny_project: Project, fails: Fails) -> None:
+    path = tiny_project.root / "weights.yaml"
+    path.write_text(f"{LANGUAGES[0]}: 1\n", encoding="utf-8")
+    arguments = tiny_project.train(*QUICK, "--set", "training.loss.class_weights=weights.yaml")
+    fails(arguments, f"{path}: expected a weight for each language, missing {', '.join(LANGUAGES[1:])}")
+
+
+def test_tensorboard(tiny_project: Project, run: Run) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    outcome = run(*tiny_project.train(*QUICK, "--set", "training.tensorboard=true", "--set", "training.log_every=20"))
+    assert outcome.status == 0, outcome.err
+    events = accumulator.EventAccumulator(str(tiny_project.output / "tensorboard")).Reload()
+    assert {"loss", "accuracy", "learning_rate", "texts_per_second", "waiting"} <= set(events.Tags()["scalars"])
+    assert [event.step for event in events.Scalars("loss")] == [line["step"] for line in log(tiny_project)]
+
+
+def test_a_wrong_number_of_steps(tiny_project: Project, fails: Fails) -> None:
+    expected = "training.eval_every (from the command line): expected int >= 0, found -1"
+    fails(tiny_project.train("--eval-every", "-1"), expected)
+
+
+def test_a_project_without_augmentation_keeps_no_texts(tiny_project: Project, run: Run, private_cache: Path) -> None:
+    assert run(*tiny_project.train(*QUICK)).status == 0
+    assert not any(b"balo" in path.read_bytes() for path in (private_cache / "tokens").rglob("*.bin"))
