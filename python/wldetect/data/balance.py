@@ -1,42 +1,57 @@
-"""Choosing rows: configured languages only, minimum and maximum counts, and weights that balance languages."""
+"""Choosing rows: minimum and maximum counts, shares of languages, and weights that balance languages.
+
+What is chosen follows from counts and from one random number a row, which can be computed again at any time. So
+nothing is remembered of a row but how often it is taken, and one language at a time is decided.
+"""
 
 from __future__ import annotations
 
-import zlib
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Selection", "balance_weights", "select_rows"]
+__all__ = ["Selection", "balance_factors", "random_numbers", "row_keys", "select_rows", "share_out", "smallest"]
+
+# Where the keys of rows of importance 0 begin: above those of all other rows.
+_LAST = 2.0**940
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows are used.
+    """Which rows are used, and how often.
 
     Attributes:
-        rows: int64 [n], ascending: indices of the chosen rows.
-        found: int64 [L]: rows of each configured label before choosing.
-        kept: int64 [L]: rows of each configured label that were chosen; 0 for a label that was dropped.
+        kept: int64 [L]: rows of each label that are left by the minimum and the maxima; 0 for a label that was dropped.
+        repeats: unsigned int [N]: how often each row is used: label by label, of a label source by source, of a source
+            in order.
+        starts: int64 [L + 1]: label l has ``repeats[starts[l]:starts[l + 1]]``.
     """
 
-    rows: NDArray[np.int64]
-    found: NDArray[np.int64]
     kept: NDArray[np.int64]
+    repeats: NDArray[np.unsignedinteger]
+    starts: NDArray[np.int64]
+
+    @property
+    def total(self) -> int:
+        """Texts in all, repeated ones counted as often as they are used."""
+        return int(self.repeats.sum(dtype=np.int64))
 
 
 def select_rows(
-    codes: NDArray[np.integer],
-    sources: NDArray[np.integer],
+    counts: NDArray[np.int64],
     labels: Sequence[str],
     *,
     seed: int,
     minimum: int = 0,
     maximum: int | None = None,
-    source_maxima: Sequence[int | None] = (),
-    importance: NDArray[np.float64] | None = None,
+    source_maxima: Sequence[int | None] | None = None,
+    importance: Sequence[Sequence[NDArray[np.floating] | None]] | None = None,
+    alpha: float | None = None,
+    max_repeats: int = 1,
 ) -> Selection:
     """Choose rows label by label, without replacement.
 
@@ -44,56 +59,152 @@ def select_rows(
     with its own maximum and then in all, they are drawn with probability proportional to ``importance``. What is
     drawn for one label depends on the seed, its name and its rows alone, not on the other labels.
 
+    With ``alpha`` each label then has its share of as many texts as there would be without it (`share_out`): rows are
+    taken equally often, but for one time more of those that are drawn first.
+
     Args:
-        codes: int [N], index into ``labels`` of each row, negative for rows of other languages.
-        sources: int [N], index of the source of each row.
-        labels: the configured language codes.
+        counts: int64 [S, L]: rows of each label in each source.
+        labels: the language codes.
         seed: of the draw.
         minimum: labels with fewer rows are dropped.
         maximum: the most rows of one label.
-        source_maxima: the most rows of one label from each source; None for no limit.
-        importance: float64 [N], at least 0, relative chance of a row to be drawn; rows of 0 are drawn last.
+        source_maxima: S: the most rows of one label from each source; None for no limit.
+        importance: S x L arrays, one number at least 0 for each row, the relative chance to be drawn (rows of 0 are
+            drawn last); None for rows that all have 1.
+        alpha: the power of the shares; None: every row once.
+        max_repeats: how often a row may be taken, with ``alpha``.
     """
-    order = np.argsort(codes, kind="stable")
-    bounds = np.searchsorted(codes[order], np.arange(len(labels) + 1))
-    found = np.diff(bounds)
-    chosen: list[NDArray[np.int64]] = []
-    for index, label in enumerate(labels):
-        rows = order[bounds[index] : bounds[index + 1]]
-        if len(rows) < max(minimum, 1):
+    n_sources, n_labels = counts.shape
+    caps = [None] * n_sources if source_maxima is None else list(source_maxima)
+    capped = np.array([row if cap is None else np.minimum(row, cap) for row, cap in zip(counts, caps, strict=True)])
+    found = counts.sum(0)
+    kept = np.zeros(n_labels, dtype=np.int64) + capped.sum(0)
+    if maximum is not None:
+        kept = np.minimum(kept, maximum)
+    kept[found < max(minimum, 1)] = 0
+    quota = kept if alpha is None else share_out(kept, alpha, max_repeats)
+    starts = np.concatenate([[0], np.cumsum(found)])
+    repeats = np.zeros(starts[-1], dtype=np.min_scalar_type(1 if alpha is None else max_repeats))
+    for label in np.flatnonzero(kept).tolist():
+        mine = repeats[starts[label] : starts[label + 1]]
+        if quota[label] == kept[label] == found[label]:
+            mine[:] = 1
             continue
-        rng = np.random.default_rng([seed, zlib.crc32(label.encode())])
-        # A row's key is the waiting time of a clock that rings at the rate of its importance: the first k to ring
-        # are a weighted draw without replacement (Efraimidis and Spirakis, 2006).
-        waiting = rng.exponential(size=len(rows))
-        weight = np.ones(len(rows)) if importance is None else importance[rows]
-        with np.errstate(divide="ignore"):
-            keys = waiting / weight
-        # Rows that never ring follow the others, in random order.
-        ranking = np.lexsort((waiting, keys))
-        rows = rows[ranking]
-        for source, cap in enumerate(source_maxima):
-            if cap is not None:
-                of_source = sources[rows] == source
-                rows = rows[~of_source | (np.cumsum(of_source) <= cap)]
-        chosen.append(rows[:maximum])
-    picked = np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, dtype=np.int64)
-    kept = np.bincount(codes[picked], minlength=len(labels)) if len(picked) else np.zeros(len(labels), dtype=np.int64)
-    return Selection(picked.astype(np.int64), found.astype(np.int64), kept.astype(np.int64))
+        weights = [None if importance is None else importance[source][label] for source in range(n_sources)]
+        keys = np.concatenate(
+            [
+                row_keys(seed, labels[label], source, int(counts[source, label]), weights[source])
+                for source in range(n_sources)
+            ]
+        )
+        # What is left out has a key that is larger than any.
+        end = np.cumsum(counts[:, label])
+        for source in np.flatnonzero(capped[:, label] < counts[:, label]).tolist():
+            part = keys[end[source] - counts[source, label] : end[source]]
+            part[~smallest(part, int(capped[source, label]))] = np.inf
+        taken = smallest(keys, int(kept[label]))
+        times, more = divmod(int(quota[label]), int(kept[label]))
+        mine[taken] = times
+        mine[smallest(keys, more)] += 1
+    return Selection(kept, repeats, starts)
 
 
-def balance_weights(labels: NDArray[np.integer], n_labels: int, power: float) -> NDArray[np.float32]:
-    """Loss weights that make rare languages count more: inverse count ** ``power``, with mean 1 over the rows.
+def row_keys(
+    seed: int, label: str, source: int, count: int, importance: NDArray[np.floating] | None = None
+) -> NDArray[np.float64]:
+    """The order in which ``count`` rows of one label and source are drawn: those with the smallest keys first.
+
+    A row's key is the waiting time of a clock that rings at the rate of its importance: the first k to ring are a
+    weighted draw without replacement (Efraimidis and Spirakis, 2006). Rows that never ring follow the others, in
+    random order.
+
+    Returns:
+        float64 [count], above 0 and finite.
+    """
+    stream = json.dumps([seed, label, source])
+    waiting: NDArray[np.float64] = -np.log(random_numbers(stream, 0, count))
+    if importance is None:
+        return waiting
+    with np.errstate(divide="ignore", over="ignore"):
+        keys = np.minimum(waiting / importance.astype(np.float64), _LAST)
+    # No waiting time is below 2^-54.
+    ordered: NDArray[np.float64] = np.where(importance > 0, keys, waiting * 2.0**1000)
+    return ordered
+
+
+def random_numbers(stream: str, first: int, count: int) -> NDArray[np.float64]:
+    """Numbers ``first`` to ``first + count`` of a random sequence (SplitMix64) that ``stream`` names.
+
+    Returns:
+        float64 [count], uniform between 0 and 1, neither of which occurs.
+    """
+    start = int.from_bytes(hashlib.blake2b(stream.encode(), digest_size=8).digest(), "little")
+    # Arithmetic of unsigned arrays wraps around, as is meant.
+    state = np.arange(first + 1, first + 1 + count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    state ^= state >> np.uint64(31)
+    # In the middle of one of 2^52 intervals, so that neither end is rounded to.
+    numbers: NDArray[np.float64] = ((state >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    return numbers
+
+
+def smallest(keys: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+    """Which ``count`` of ``keys`` are the smallest; of equal ones the first."""
+    if count >= len(keys):
+        return np.ones(len(keys), dtype=np.bool_)
+    if count == 0:
+        return np.zeros(len(keys), dtype=np.bool_)
+    bound = np.partition(keys, count - 1)[count - 1]
+    chosen: NDArray[np.bool_] = keys < bound
+    chosen[np.flatnonzero(keys == bound)[: count - int(chosen.sum())]] = True
+    return chosen
+
+
+def share_out(counts: NDArray[np.int64], alpha: float, max_repeats: int) -> NDArray[np.int64]:
+    """Texts for each label, in proportion to ``counts`` ** ``alpha``, as many in all as ``counts``.
+
+    No label gets more than ``max_repeats`` times its count; what it would get more goes to the others.
 
     Args:
-        labels: int [N], label index of each row.
-        n_labels: number of labels.
+        counts: int64 [L], at least 0.
+        alpha: 1 gives ``counts`` back, 0 the same to each label that has any.
+        max_repeats: at least 1.
+
+    Returns:
+        int64 [L].
+    """
+    limits = counts * max_repeats
+    shares = np.where(counts > 0, counts.astype(np.float64) ** alpha, 0.0)
+    exact = np.zeros(len(counts))
+    full = counts == 0
+    while not full.all():
+        left = counts.sum() - limits[full].sum()
+        exact[~full] = left * (shares[~full] / shares[~full].sum())
+        above = ~full & (exact > limits)
+        if not above.any():
+            break
+        full |= above
+    exact[full] = limits[full]
+    texts = np.floor(exact).astype(np.int64)
+    # Rounded so that the sum is exact: up where most is cut off.
+    missing = int(counts.sum() - texts.sum())
+    rounded_up = np.argsort(np.where(full, 1.0, texts - exact), kind="stable")[:missing]
+    texts[rounded_up] += 1
+    return texts
+
+
+def balance_factors(counts: NDArray[np.integer], power: float) -> NDArray[np.float64]:
+    """Loss weights a label that make rare languages count more: share of the texts ** -``power``.
+
+    Args:
+        counts: int [L], texts of each label; a label without any has the factor 0.
         power: 0 changes nothing, 1 gives every language the same total weight.
 
     Returns:
-        float32 [N].
+        float64 [L].
     """
-    counts = np.bincount(labels, minlength=n_labels).astype(np.float64)
-    weights = (counts[labels] / len(labels)) ** -power
-    balanced: NDArray[np.float32] = (weights / weights.mean()).astype(np.float32)
-    return balanced
+    shares = counts / max(int(counts.sum()), 1)
+    factors = np.zeros(len(counts))
+    factors[counts > 0] = shares[counts > 0] ** -power
+    return factors

@@ -235,12 +235,13 @@ class _TextFile(RowFile):
         return ["text", "language"]
 
     def tables(self, columns: Columns) -> Iterator[pa.Table]:
-        text_column, label_column, *others = columns.names
-        if others:
-            raise DataError(f"{self.path}: expected a column {others[0]!r}, found a text file, which has no columns")
+        text_column, *others = columns.names
+        if len(others) > 1:
+            raise DataError(f"{self.path}: expected a column {others[1]!r}, found a text file, which has no columns")
         texts = (text for text in map(str.strip, _lines(self.path)) if text)
         while chunk := list(islice(texts, _ROWS)):
-            yield _table({text_column: chunk, label_column: [self.path.stem] * len(chunk)}, columns, str(self.path), 1)
+            labels = {name: [self.path.stem] * len(chunk) for name in others}
+            yield _table({text_column: chunk, **labels}, columns, str(self.path), 1)
 
 
 def _lines(path: Path) -> Iterator[str]:

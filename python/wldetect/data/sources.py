@@ -1,4 +1,4 @@
-"""One source of labelled texts, whatever it is stored as, as a memory-mapped `datasets.Dataset`."""
+"""One source of labelled texts, whatever it is stored as: read once, checked, and kept as an Arrow file."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wldetect.data.columns import Columns, check_columns, conform
 from wldetect.data.files import DATA_SUFFIXES, files_fingerprint, find_files, one_line
@@ -23,13 +23,14 @@ from wldetect.files import atomic_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from datasets import Dataset
+    from datasets import IterableDataset
 
-__all__ = ["SourceRows", "load_hub", "read_hub", "read_source"]
+__all__ = ["HubRows", "SourceRows", "load_hub", "read_hub", "read_source"]
 
-# Raised whenever the same files would be read as other rows.
-_CACHE_VERSION = 1
+# Raised whenever the same files would be read as other rows, or the copy is written otherwise.
+_CACHE_VERSION = 2
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,45 @@ class SourceRows:
 
     Attributes:
         name: the file, directory or hub id, as the configuration gives it.
-        rows: the columns asked for: text (which may be null), and numbers as float64.
-        fingerprint: SHA-256 (hex) of the content, or the library's own fingerprint of a hub data set.
+        path: the Arrow file with the columns asked for: text (which may be null), and numbers as float64.
+        fingerprint: SHA-256 (hex) of the content, or of what identifies a hub data set and its commit.
     """
 
     name: str
-    rows: Dataset
+    path: Path
+    fingerprint: str
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows in order, in batches; only ``columns`` are read, or all.
+
+        The file is read, not mapped: mapped pages count as resident memory until something else needs it.
+        """
+        import pyarrow as pa
+
+        with pa.OSFile(str(self.path)) as file:
+            names = pa.ipc.open_file(file).schema.names
+            wanted = None if columns is None else sorted(names.index(name) for name in set(columns))
+            reader = pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=wanted))
+            for index in range(reader.num_record_batches):
+                yield reader.get_batch(index)
+
+
+@dataclass(frozen=True)
+class HubRows:
+    """A data set of the hub, read as it is streamed.
+
+    Attributes:
+        rows: the library's data set.
+        column_names: its columns; empty where it has no rows that tell.
+        fingerprint: SHA-256 (hex) of its id, configuration, split and commit.
+    """
+
+    rows: IterableDataset
+    column_names: list[str]
     fingerprint: str
 
 
-def read_source(name: str, split: str, columns: Columns, cache_dir: Path) -> SourceRows:
+def read_source(name: str, split: str, columns: Columns, cache_dir: Path, *, progress: bool = False) -> SourceRows:
     """Open the rows of ``name``: a file, a pattern of files, a directory, or a hub id.
 
     They are read once, checked, and kept in ``cache_dir`` under a name made from their content.
@@ -57,43 +87,45 @@ def read_source(name: str, split: str, columns: Columns, cache_dir: Path) -> Sou
             (``deu_Latn.txt``, one text a line: the columns are then the first two); or a hub id.
         split: the part to read; see `wldetect.data.files.find_files`.
         columns: the columns to read.
-        cache_dir: where the memory-mapped copy is kept.
+        cache_dir: where the copy is kept.
+        progress: show a progress bar while rows are read, if somebody is looking.
 
     Raises:
         FileNotFoundError: there is no such file, directory or data set.
         OSError: a file cannot be read, or the copy not written.
         DataError: no such split, a column that is not there or of another type, a damaged file, text that is not UTF-8.
     """
-    from datasets import Dataset
-
     files = find_files(name, split)
     tables: Iterable[pa.Table]
     if files is None:
-        rows = load_hub(name, split)
-        fingerprint, tables = str(rows._fingerprint), read_hub(rows, columns, name)
+        found = load_hub(name, split)
+        fingerprint, tables = found.fingerprint, read_hub(found, columns, name)
     else:
         fingerprint = files_fingerprint(files.paths)
         tables = chain.from_iterable(open_rows(path, files.kind).tables(columns) for path in files.paths)
     key = json.dumps([_CACHE_VERSION, fingerprint, asdict(columns)])
     path = cache_dir / "sources" / f"{hashlib.sha256(key.encode()).hexdigest()}.arrow"
     if not path.is_file():
-        with atomic_path(path) as temporary:
-            _write(temporary, columns, tables)
-    return SourceRows(name, Dataset.from_file(str(path)), fingerprint)
+        with _bar(name, progress) as bar, atomic_path(path) as temporary, _quietly():
+            _write(temporary, columns, tables, bar)
+    return SourceRows(name, path, fingerprint)
 
 
-def _write(path: Path, columns: Columns, tables: Iterable[pa.Table]) -> None:
+def _write(path: Path, columns: Columns, tables: Iterable[pa.Table], bar: Any) -> None:
     import pyarrow as pa
 
     types = {name: pa.string() if name in columns.text else pa.float64() for name in columns.names}
     schema = pa.schema(types)
-    with path.open("wb") as file, pa.ipc.new_stream(file, schema) as writer:
+    with path.open("wb") as file, pa.ipc.new_file(file, schema) as writer:
         for table in tables:
-            writer.write_table(table)
+            # In one piece, however many the table is made of.
+            for batch in table.combine_chunks().to_batches():
+                writer.write_batch(batch)
+            bar.update(len(table))
 
 
-def load_hub(name: str, split: str) -> Dataset:
-    """Load a data set of the Hugging Face hub.
+def load_hub(name: str, split: str) -> HubRows:
+    """Find a data set of the Hugging Face hub; its rows are fetched when they are read.
 
     Raises:
         FileNotFoundError: there is none of that name, or it can only be the name of a file.
@@ -103,33 +135,35 @@ def load_hub(name: str, split: str) -> Dataset:
         raise FileNotFoundError(errno.ENOENT, "no such file or directory", name)
     import datasets
 
-    with _quietly():
-        try:
-            return datasets.load_dataset(name, split=split)
-        except datasets.exceptions.DatasetNotFoundError as error:
-            reason = f"no such file or directory, and no such dataset on the hub ({one_line(error)})"
-            raise FileNotFoundError(errno.ENOENT, reason, name) from error
-        # What the hub client raises depends on its HTTP library and on the dataset; all of it means this.
-        except Exception as error:
-            reason = f"split {split!r} cannot be loaded from the hub: {one_line(error.__cause__ or error)}"
-            raise DataError(f"{name}: no such file or directory, and {reason}") from error
+    with _quietly(), _hub_errors(name, split):
+        builder = datasets.load_dataset_builder(name)
+        rows = builder.as_streaming_dataset(split=split)
+        # Data sets without a table of their columns show them in their first row.
+        names = rows.column_names or list(next(iter(rows), {}))
+        identity = json.dumps(["hub", name, builder.config.name, split, builder.hash])
+        return HubRows(rows, names, hashlib.sha256(identity.encode()).hexdigest())
 
 
-def read_hub(rows: Dataset, columns: Columns, name: str) -> Iterator[pa.Table]:
+def read_hub(found: HubRows, columns: Columns, name: str) -> Iterator[pa.Table]:
     """The rows of a hub data set in tables of ``columns``, as `wldetect.data.readers.RowFile.tables` gives them.
 
     Raises:
-        DataError: as there.
+        DataError: as there, or the rows cannot be fetched.
     """
     import datasets
     import pyarrow as pa
 
-    check_columns(name, rows.column_names, columns.names)
-    selected = rows.select_columns(list(columns.names))
+    check_columns(name, found.column_names, columns.names)
+    features = found.rows.features or {}
+    tables = found.rows.select_columns(list(columns.names)).with_format("arrow").iter(_ROWS)
     first = 1
-    for table in selected.with_format("arrow").iter(20_000):
+    while True:
+        with _hub_errors(name, str(found.rows.split)):
+            table = next(tables, None)
+        if table is None:
+            return
         for place, column in enumerate(table.column_names):
-            feature = rows.features[column]
+            feature = features.get(column)
             # Class labels are stored as numbers; -1 and null stand for none.
             if isinstance(feature, datasets.ClassLabel):
                 numbers = table.column(column).to_pylist()
@@ -140,8 +174,28 @@ def read_hub(rows: Dataset, columns: Columns, name: str) -> Iterator[pa.Table]:
 
 
 @contextmanager
+def _hub_errors(name: str, split: str) -> Iterator[None]:
+    """Whatever the hub's client raises, as one line."""
+    import datasets
+
+    try:
+        yield
+    except datasets.exceptions.DatasetNotFoundError as error:
+        reason = f"no such file or directory, and no such dataset on the hub ({one_line(error)})"
+        raise FileNotFoundError(errno.ENOENT, reason, name) from error
+    # What the hub client raises depends on its HTTP library and on the dataset; all of it means this.
+    except Exception as error:
+        reason = f"split {split!r} cannot be loaded from the hub: {one_line(error.__cause__ or error)}"
+        raise DataError(f"{name}: no such file or directory, and {reason}") from error
+
+
+@contextmanager
 def _quietly() -> Iterator[None]:
     """Without the libraries' notes on retries and, where nobody can see them, without their progress bars."""
+    # Nothing to quieten where the library was not needed.
+    if "datasets" not in sys.modules:
+        yield
+        return
     import datasets
 
     loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
@@ -158,3 +212,10 @@ def _quietly() -> Iterator[None]:
             logger.setLevel(level)
         if hide:
             datasets.enable_progress_bars()
+
+
+def _bar(name: str, progress: bool) -> Any:
+    from tqdm import tqdm
+
+    hidden = not (progress and sys.stderr.isatty())
+    return tqdm(desc=f"reading {Path(name).name}", unit=" rows", unit_scale=True, disable=hidden)

@@ -82,14 +82,20 @@ class Project:
             other.set(key.replace("__", "."), value)
         return other
 
-    def prepare(self) -> TokenizedDataset:
+    def prepare(self, **options: Any) -> TokenizedDataset:
         source = {"name": "tiny", "type": "gemma3", "hidden_dim": 8}
         languages = {label: index for index, label in enumerate(self.labels)}
         training = TrainingConfig.model_validate(self.settings)
         inference = training.inference.model_dump(exclude_none=True) if training.inference else {}
         model = ModelConfig.model_validate({"model": source, "languages": languages, "inference": inference})
         config = ResolvedConfig(model, training, self.root / "model.yaml", self.root / "train.yaml")
-        return prepare_dataset(config, self.tokenizer, self.root / "cache", progress=False)  # type: ignore[arg-type]
+        return prepare_dataset(
+            config,
+            self.tokenizer,  # type: ignore[arg-type]
+            self.root / "cache",
+            progress=False,
+            **options,
+        )
 
     def built(self) -> list[str]:
         """Names of the finished and of the unfinished directories of token ids."""
@@ -97,17 +103,34 @@ class Project:
         return sorted(path.name for path in tokens.iterdir()) if tokens.exists() else []
 
 
-def content(data: TokenizedDataset) -> list[tuple[str, list[int]]]:
-    """Label and ids of every text."""
-    bounds = data.offsets.tolist()
+def shards(data: TokenizedDataset) -> list[list[tuple[str, list[int], float]]]:
+    """Label, ids (or bytes) and weight of every text, shard by shard."""
+    loaded = [data.load(index) for index in range(len(data.sizes))]
     return [
-        (data.report.labels[label], data.ids[start:end].tolist())
-        for label, start, end in zip(data.labels, bounds[:-1], bounds[1:], strict=True)
+        [
+            (data.report.labels[label], shard.values[start:end].tolist(), weight)
+            for label, start, end, weight in zip(
+                shard.labels, shard.offsets[:-1], shard.offsets[1:], shard.weights.tolist(), strict=True
+            )
+        ]
+        for shard in loaded
     ]
 
 
+def content(data: TokenizedDataset) -> list[tuple[str, list[int]]]:
+    """Label and ids of every text, sorted: their order is random."""
+    return sorted((label, ids) for shard in shards(data) for label, ids, _ in shard)
+
+
+def weights(data: TokenizedDataset) -> dict[tuple[str, tuple[int, ...]], float]:
+    """The weight of every text, where no two are equal."""
+    found = {(label, tuple(ids)): weight for shard in shards(data) for label, ids, weight in shard}
+    assert len(found) == len(data)
+    return found
+
+
 def expected(project: Project, rows: Iterable[tuple[str, str]]) -> list[tuple[str, list[int]]]:
-    return [(label, project.tokenizer.encode(text).tolist()) for label, text in rows]
+    return sorted((label, project.tokenizer.encode(text).tolist()) for label, text in rows)
 
 
 def rows_of(*counts: int) -> dict[str, list[str]]:

@@ -8,10 +8,22 @@ import numpy as np
 import pytest
 
 from wldetect.data import dataset as module
-from wldetect.data import readers
+from wldetect.data import readers, sources
 from wldetect.errors import DataError
 
-from .project import LABELS, N_WORDS, CountingTokenizer, Project, WriteRows, content, definition, expected, rows_of
+from .project import (
+    LABELS,
+    N_WORDS,
+    CountingTokenizer,
+    Project,
+    WriteRows,
+    content,
+    definition,
+    expected,
+    rows_of,
+    shards,
+    weights,
+)
 
 
 def test_every_row(project: Project, write_rows: WriteRows) -> None:
@@ -20,13 +32,15 @@ def test_every_row(project: Project, write_rows: WriteRows) -> None:
     data = project.prepare()
     assert content(data) == expected(project, zip(rows["language"], rows["text"], strict=True))
     assert len(data) == 13
-    assert [data.ids.dtype, data.offsets.dtype, data.labels.dtype] == [np.dtype(name) for name in ("i4", "i8", "i4")]
-    np.testing.assert_array_equal(data.weights, np.ones(13, np.float32))
+    (shard,) = [data.load(index) for index in range(len(data.sizes))]
+    arrays = (shard.values, shard.offsets, shard.labels, shard.weights)
+    assert [array.dtype for array in arrays] == [np.dtype(name) for name in ("i4", "i8", "i4", "f4")]
+    np.testing.assert_array_equal(shard.weights, np.ones(13, np.float32))
     report = data.report
     assert report.labels == LABELS
     assert report.found == report.kept == {"deu_Latn": 4, "eng_Latn": 7, "fra_Latn": 2}
     assert (report.dropped, report.unknown, report.empty) == ([], {}, 0)
-    assert report.tokens == len(data.ids) == 3 * 13
+    assert report.tokens == len(shard.values) == 3 * 13
     assert report.sources == [(str(project.root / "corpus"), 13)]
 
 
@@ -40,7 +54,13 @@ def test_texts_are_tokenized_in_chunks(
     monkeypatch.setattr(readers, "_ROWS", 4)
     data = project.changed(training__num_workers=2).prepare()
     assert content(data) == expected(project, zip(rows["language"], rows["text"], strict=True))
-    assert project.tokenizer.calls == [(3, 512, 2)] * 6 + [(2, 512, 2)]
+    # Batches of the copy are put together, but none is split.
+    assert project.tokenizer.calls == [(4, 512, 2)] * 5
+    project.tokenizer.calls.clear()
+    monkeypatch.setattr(module, "_CHUNK", 7)
+    again = project.changed(training__num_workers=2, dataset__seed=1).prepare()
+    assert content(again) == content(data)
+    assert project.tokenizer.calls == [(8, 512, 2), (8, 512, 2), (4, 512, 2)]
 
 
 def test_number_of_threads(project: Project, write_rows: WriteRows) -> None:
@@ -66,7 +86,7 @@ def test_dropped_labels_leave_no_gap(project: Project, write_rows: WriteRows) ->
     assert data.report.dropped == ["eng_Latn"]
     assert data.report.found["eng_Latn"] == 3
     assert data.report.kept == {"deu_Latn": 6, "eng_Latn": 0, "fra_Latn": 5}
-    assert np.bincount(data.labels).tolist() == [6, 5]
+    assert np.bincount(data.load(0).labels).tolist() == [6, 5]
     rows = rows_of(6, 3, 5)
     pairs = [(label, text) for label, text in zip(rows["language"], rows["text"], strict=True) if label != "eng_Latn"]
     assert content(data) == expected(project, pairs)
@@ -78,7 +98,7 @@ def test_empty_texts_are_left_out(project: Project, write_rows: WriteRows) -> No
     write_rows(project.root / "corpus" / "a.jsonl", {"text": texts, "language": labels})
     data = project.prepare()
     assert content(data) == expected(project, [("deu_Latn", "w1"), ("eng_Latn", "w2 w3"), ("deu_Latn", "w4")])
-    assert (np.diff(data.offsets) > 0).all()
+    assert (np.diff(data.load(0).offsets) > 0).all()
     assert data.report.empty == 4
     # A label with nothing but such texts is not one that can be learnt.
     assert data.report.labels == ["deu_Latn", "eng_Latn"]
@@ -126,7 +146,7 @@ def test_cap(project: Project, write_rows: WriteRows) -> None:
         for row, (label, text) in enumerate(zip(rows["language"], rows["text"], strict=True))
     }
     kept = [row_of[(label, *ids)] for label, ids in content(data)]
-    assert kept == sorted(set(kept))
+    assert len(kept) == len(set(kept)) == 27
     again = project.changed(dataset__max_samples_per_language=10, dataset__seed=43).prepare()
     assert content(again) != content(data)
     assert again.report.kept == data.report.kept
@@ -136,8 +156,8 @@ def test_long_texts_are_cut(project: Project, write_rows: WriteRows) -> None:
     texts = [" ".join(f"w{i}" for i in range(count)) for count in (3, 4, 5, 50)]
     write_rows(project.root / "corpus" / "a.parquet", {"text": texts, "language": ["deu_Latn"] * 4})
     data = project.changed(inference__max_sequence_length=4).prepare()
-    assert content(data) == [("deu_Latn", project.tokenizer.encode(text, 4).tolist()) for text in texts]
-    assert np.diff(data.offsets).tolist() == [3, 4, 4, 4]
+    assert content(data) == sorted(("deu_Latn", project.tokenizer.encode(text, 4).tolist()) for text in texts)
+    assert sorted(np.diff(data.load(0).offsets).tolist()) == [3, 4, 4, 4]
 
 
 def test_numeric_text_column(project: Project, write_rows: WriteRows) -> None:
@@ -191,8 +211,10 @@ def test_several_sources(project: Project, write_rows: WriteRows) -> None:
     rows += [("fra_Latn", text) for text in ("w7", "w8", "w9")]
     assert content(data) == expected(project, rows)
     raw = np.array([2.0] * 6 + [number + 1.0 for number in range(10)] + [0.5] * 3)
-    np.testing.assert_allclose(data.weights, raw / raw.mean(), rtol=1e-6)
-    assert data.weights.mean() == pytest.approx(1, rel=1e-6)
+    found = weights(data)
+    for (label, text), weight in zip(rows, raw / raw.mean(), strict=True):
+        assert found[label, tuple(project.tokenizer.encode(text))] == pytest.approx(weight, rel=1e-6)
+    assert np.mean(list(found.values())) == pytest.approx(1, rel=1e-6)
     names = [str(project.root / name) for name in ("sentences", "words", "plain")]
     assert data.report.sources == list(zip(names, [6, 30, 3], strict=True))
 
@@ -209,9 +231,10 @@ def test_caps_of_all_sources_together(project: Project, write_rows: WriteRows) -
 def test_balanced_weights(project: Project, write_rows: WriteRows) -> None:
     write_rows(project.root / "corpus" / "a.parquet", rows_of(16, 4, 1))
     data = project.changed(dataset__balance_languages=True, dataset__balance_power=0.5).prepare()
-    assert data.weights.dtype == np.float32
-    assert data.weights.mean() == pytest.approx(1, rel=1e-6)
-    first = [float(data.weights[data.labels == label][0]) for label in range(3)]
+    shard = data.load(0)
+    assert shard.weights.dtype == np.float32
+    assert shard.weights.mean() == pytest.approx(1, rel=1e-6)
+    first = [float(shard.weights[shard.labels == label][0]) for label in range(3)]
     assert first[1] / first[0] == pytest.approx(2, rel=1e-5)
     assert first[2] / first[0] == pytest.approx(4, rel=1e-5)
 
@@ -219,14 +242,16 @@ def test_balanced_weights(project: Project, write_rows: WriteRows) -> None:
 def test_balance_counts_what_is_kept(project: Project, write_rows: WriteRows) -> None:
     write_rows(project.root / "corpus" / "a.parquet", rows_of(16, 4, 4))
     settings = {"dataset__balance_languages": True, "dataset__max_samples_per_language": 4}
-    np.testing.assert_allclose(project.changed(**settings).prepare().weights, 1, rtol=1e-6)
+    np.testing.assert_allclose(project.changed(**settings).prepare().load(0).weights, 1, rtol=1e-6)
 
 
 def test_weights_of_zero(project: Project, write_rows: WriteRows) -> None:
     columns = {**rows_of(2, 2, 2), "weight": [0, 1, 0, 1, 0, 1]}
     write_rows(project.root / "corpus" / "a.parquet", columns)
     weighted = project.changed(dataset__weight_column="weight")
-    np.testing.assert_array_equal(weighted.prepare().weights, [0, 2, 0, 2, 0, 2])
+    found = weights(weighted.prepare())
+    for label, text, weight in zip(columns["language"], columns["text"], [0, 2, 0, 2, 0, 2], strict=True):
+        assert found[str(label), tuple(project.tokenizer.encode(str(text)))] == weight
     write_rows(project.root / "corpus" / "a.parquet", {**columns, "weight": [0] * 6})
     with pytest.raises(DataError, match=r"train\.yaml: dataset: expected a weight above 0, found none"):
         weighted.prepare()
@@ -241,3 +266,106 @@ def test_relative_names_lie_beside_the_configuration(
     assert len(project.changed(dataset__name="corpus/*.jsonl").prepare()) == 3
     with pytest.raises(FileNotFoundError):
         project.changed(dataset__name="corpus/b.jsonl").prepare()
+
+
+def test_shards(project: Project, write_rows: WriteRows) -> None:
+    rows = rows_of(30, 20, 10)
+    write_rows(project.root / "corpus" / "a.parquet", rows)
+    data = project.changed(dataset__shard_texts=15, dataset__balance_languages=True).prepare()
+    assert len(data.sizes) == 4
+    assert data.sizes.tolist() == [len(shard) for shard in shards(data)]
+    assert len(data) == 60
+    assert content(data) == expected(project, zip(rows["language"], rows["text"], strict=True))
+    whole = project.changed(dataset__balance_languages=True).prepare()
+    assert weights(data) == weights(whole)
+    # Of all shards together, not of each.
+    assert np.mean(list(weights(data).values())) == pytest.approx(1, rel=1e-6)
+    again = project.changed(dataset__shard_texts=15, dataset__seed=3).prepare()
+    assert content(again) == content(data)
+    assert shards(again) != shards(data)
+
+
+def test_kept_texts(project: Project, write_rows: WriteRows) -> None:
+    rows = {"text": ["w1 Grüße", "w2", "...", "", "w3\ne\u0301", None], "language": ["deu_Latn", "eng_Latn"] * 3}
+    project.tokenizer = CountingTokenizer(definition("Grüße", "é"))
+    rows["text"][2] = " \t"
+    write_rows(project.root / "corpus" / "a.jsonl", rows)
+    settings = project.changed(dataset__cleaning={"nfc": True})
+    data, ids = settings.prepare(keep_texts=True), settings.prepare()
+    texts = sorted((label, bytes(values).decode()) for shard in shards(data) for label, values, _ in shard)
+    assert texts == [("deu_Latn", "w1 Grüße"), ("deu_Latn", "w3\n\u00e9"), ("eng_Latn", "w2")]
+    # Both forms hold the same texts in the same order.
+    assert (data.report, data.sizes.tolist()) == (ids.report, ids.sizes.tolist())
+    assert [project.tokenizer.encode(bytes(values).decode()).tolist() for _, values, _ in shards(data)[0]] == [
+        values for _, values, _ in shards(ids)[0]
+    ]
+    assert data.encoding is not None
+    assert (data.encoding.max_length, ids.encoding) == (512, None)
+
+
+def test_temperature(project: Project, write_rows: WriteRows) -> None:
+    rows = rows_of(50, 6, 1)
+    write_rows(project.root / "corpus" / "a.parquet", rows)
+    equal = project.changed(dataset__sampling_alpha=0.0, dataset__max_repeats=3).prepare()
+    # Three times each text of the small ones; what is left of the 57 is the large one's.
+    assert equal.report.kept == {"deu_Latn": 36, "eng_Latn": 18, "fra_Latn": 3}
+    assert equal.report.repeated == 12 + 2
+    assert equal.report.found == {"deu_Latn": 50, "eng_Latn": 6, "fra_Latn": 1}
+    assert len(equal) == 57
+    found = content(equal)
+    every = expected(project, zip(rows["language"], rows["text"], strict=True))
+    counts = {label: {found.count((name, ids)) for name, ids in every if name == label} for label in LABELS}
+    assert counts == {"deu_Latn": {0, 1}, "eng_Latn": {3}, "fra_Latn": {3}}
+    assert "repeated: 14 texts, to give languages their shares" in equal.report.format_table(0).splitlines()
+    as_it_is = project.changed(dataset__sampling_alpha=1.0).prepare()
+    assert content(as_it_is) == every
+    assert as_it_is.report.repeated == 0
+
+
+def test_balance_counts_what_is_sampled(project: Project, write_rows: WriteRows) -> None:
+    write_rows(project.root / "corpus" / "a.parquet", rows_of(16, 4, 4))
+    settings = {"dataset__balance_languages": True, "dataset__balance_power": 1.0, "dataset__sampling_alpha": 0.0}
+    data = project.changed(**settings).prepare()
+    assert data.report.kept == dict.fromkeys(LABELS, 8)
+    np.testing.assert_allclose(data.load(0).weights, 1, rtol=1e-6)
+
+
+def test_minimum_counts_what_cleaning_leaves(project: Project, write_rows: WriteRows) -> None:
+    rows = {"text": ["w1"] * 5 + ["w1", "w2", "w3"], "language": ["deu_Latn"] * 5 + ["eng_Latn"] * 3}
+    write_rows(project.root / "corpus" / "a.parquet", rows)
+    settings = {"dataset__cleaning": {"deduplicate": True}, "dataset__min_samples_per_language": 2}
+    data = project.changed(**settings).prepare()
+    assert data.report.kept == {"deu_Latn": 0, "eng_Latn": 3, "fra_Latn": 0}
+    (project.root / "corpus" / "a.parquet").unlink()
+    write_rows(project.root / "corpus" / "b.parquet", {name: values[:5] for name, values in rows.items()})
+    with pytest.raises(
+        DataError, match=r"5 rows of theirs \(min_samples_per_language 2\), 4 of them left out by clean"
+    ):
+        project.changed(**settings).prepare()
+
+
+def test_choice_does_not_depend_on_pieces(
+    project: Project, write_rows: WriteRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many rows are read, looked through and tokenized at a time changes nothing."""
+    rows = rows_of(40, 25, 9)
+    columns = {**rows, "frequency": [float(number % 7) for number in range(len(rows["text"]))]}
+    columns["text"] = [text if number % 5 else "w1" for number, text in enumerate(columns["text"])]
+    found = []
+    for number, size in enumerate((1000, 7, 1)):
+        monkeypatch.setattr(readers, "_ROWS", size)
+        monkeypatch.setattr(module, "_CHUNK", size)
+        monkeypatch.setattr(module, "_CACHE_VERSION", number)
+        monkeypatch.setattr(sources, "_CACHE_VERSION", number)
+        write_rows(project.root / "corpus" / "a.parquet", columns)
+        settings = {
+            "dataset__cleaning": {"deduplicate": True},
+            "dataset__frequency_column": "frequency",
+            "dataset__max_samples_per_language": 15,
+            "dataset__sampling_alpha": 0.5,
+            "dataset__shard_texts": 12,
+        }
+        data = project.changed(**settings).prepare()
+        found.append((shards(data), data.report))
+    assert len(project.tokenizer.calls) > 3
+    assert found[0] == found[1] == found[2]

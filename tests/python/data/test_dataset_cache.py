@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-import numpy as np
 import pytest
 
 from wldetect.data import dataset as module
+from wldetect.data import readers
 from wldetect.data.dataset import DatasetReport
 from wldetect.errors import DataError
 
-from .project import LABELS, CountingTokenizer, Project, WriteRows, content, definition, expected, rows_of
+from .project import LABELS, CountingTokenizer, Project, WriteRows, content, definition, expected, rows_of, shards
 
 
-def test_arrays_are_mapped_from_the_cache(project: Project, write_rows: WriteRows) -> None:
+def names_in(directory: Path) -> list[str]:
+    return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+
+
+def test_files_of_the_cache(project: Project, write_rows: WriteRows) -> None:
     write_rows(project.root / "corpus" / "a.parquet", rows_of(2, 2, 2))
     data = project.prepare()
-    assert isinstance(data.ids, np.memmap)
-    assert isinstance(data.offsets, np.memmap)
+    assert data.path is not None
     assert data.path.parent == project.root / "cache" / "tokens"
-    assert sorted(path.name for path in data.path.iterdir()) == [
-        "ids.bin",
-        "labels.npy",
-        "offsets.npy",
-        "report.json",
-        "weights.npy",
-    ]
+    arrays = ["labels.npy", "offsets.npy", "weights.npy"]
+    assert names_in(data.path) == sorted(
+        ["report.json", "shards.json", "shard-00000/ids.bin", *(f"shard-00000/{name}" for name in arrays)]
+    )
+    texts = project.changed(dataset__cleaning={"nfc": True}, dataset__shard_texts=3).prepare(keep_texts=True)
+    assert texts.path is not None
+    of_shards = [f"shard-0000{number}/{name}" for number in (0, 1) for name in ["texts.bin", *arrays]]
+    assert names_in(texts.path) == sorted(["cleaning_report.json", "report.json", "shards.json", *of_shards])
 
 
 def test_second_call_does_not_tokenize(project: Project, write_rows: WriteRows) -> None:
@@ -34,13 +39,14 @@ def test_second_call_does_not_tokenize(project: Project, write_rows: WriteRows) 
     first = project.prepare()
     calls = len(project.tokenizer.calls)
     assert calls > 0
-    written = {path.name: path.stat().st_mtime_ns for path in first.path.iterdir()}
+    assert first.path is not None
+    written = {path: path.stat().st_mtime_ns for path in first.path.rglob("*")}
     second = project.prepare()
     assert len(project.tokenizer.calls) == calls
-    assert {path.name: path.stat().st_mtime_ns for path in second.path.iterdir()} == written
-    assert content(second) == content(first)
+    assert second.path == first.path
+    assert {path: path.stat().st_mtime_ns for path in first.path.rglob("*")} == written
+    assert shards(second) == shards(first)
     assert second.report == first.report
-    np.testing.assert_array_equal(second.weights, first.weights)
 
 
 def test_what_does_not_change_the_cache(project: Project, write_rows: WriteRows) -> None:
@@ -57,6 +63,7 @@ def test_what_does_not_change_the_cache(project: Project, write_rows: WriteRows)
         project.changed(inference__pooling="max"),
         project.changed(evaluation__data="elsewhere"),
         project.changed(dataset__balance_languages=True),
+        project.changed(dataset__max_repeats=7),
         project.changed(dataset__name=str(project.root / "moved")),
     ]
     for other in same:
@@ -71,6 +78,7 @@ def test_what_changes_the_cache(project: Project, write_rows: WriteRows) -> None
     write_rows(project.root / "corpus" / "a.parquet", rows)
     write_rows(project.root / "second" / "a.parquet", {**rows, "text": [*rows["text"][:-1], "w9"]})
     write_rows(project.root / "third" / "b.parquet", rows)
+    write_rows(project.root / "held" / "a.jsonl", {"text": ["w50"]})
     other_labels = project.changed()
     other_labels.labels = LABELS[::-1]
     other_tokenizer = project.changed()
@@ -81,6 +89,12 @@ def test_what_changes_the_cache(project: Project, write_rows: WriteRows) -> None
         project.changed(dataset__max_samples_per_language=5),
         project.changed(dataset__min_samples_per_language=4),
         project.changed(dataset__seed=7),
+        project.changed(dataset__sampling_alpha=0.5),
+        project.changed(dataset__sampling_alpha=0.5, dataset__max_repeats=2),
+        project.changed(dataset__shard_texts=4),
+        project.changed(dataset__cleaning={"nfc": True}),
+        project.changed(dataset__cleaning={"min_letters": 1}),
+        project.changed(dataset__held_out=[str(project.root / "held" / "a.jsonl")]),
         project.changed(inference__max_sequence_length=2),
         project.changed(dataset__weight=2.0),
         # Other content, or another file name, which labels texts in text files.
@@ -111,6 +125,7 @@ def test_interruption_leaves_nothing(
     call: int, project: Project, write_rows: WriteRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_CHUNK", 4)
+    monkeypatch.setattr(readers, "_ROWS", 4)
     rows = rows_of(5, 5, 5)
     write_rows(project.root / "corpus" / "a.parquet", rows)
     interrupted = project.changed()
@@ -126,8 +141,9 @@ def test_damaged_directory_is_built_anew(project: Project, write_rows: WriteRows
     rows = rows_of(2, 2, 2)
     write_rows(project.root / "corpus" / "a.parquet", rows)
     first = project.prepare()
+    assert first.path is not None
     (first.path / "report.json").unlink()
-    (first.path / "ids.bin").write_bytes(b"")
+    (first.path / "shard-00000" / "ids.bin").write_bytes(b"")
     assert content(project.prepare()) == expected(project, zip(rows["language"], rows["text"], strict=True))
     assert project.built() == [first.path.name]
 
@@ -185,5 +201,6 @@ def test_format_table_lists_the_most_frequent_unknown_labels() -> None:
 def test_report_is_kept_beside_the_ids(project: Project, write_rows: WriteRows) -> None:
     write_rows(project.root / "corpus" / "a.parquet", rows_of(2, 2, 2))
     data = project.prepare()
+    assert data.path is not None
     stored = json.loads((data.path / "report.json").read_text(encoding="utf-8"))
     assert (stored["tokens"], stored["fingerprint"]) == (data.report.tokens, data.report.fingerprint)

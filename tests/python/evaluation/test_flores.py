@@ -290,11 +290,18 @@ def on_hub(monkeypatch: pytest.MonkeyPatch, answer: Callable[[], datasets.Datase
     """Put ``answer`` in place of the hub; returns the list of what is asked of it."""
     asked: list[tuple[str, str]] = []
 
-    def load_dataset(name: str, *, split: str) -> datasets.Dataset:
-        asked.append((name, split))
-        return answer()
+    class Builder:
+        config = datasets.BuilderConfig(name="default")
+        hash = "commit"
 
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def as_streaming_dataset(self, *, split: str) -> datasets.IterableDataset:
+            asked.append((self._name, split))
+            return answer().to_iterable_dataset()
+
+    monkeypatch.setattr(datasets, "load_dataset_builder", Builder)
     return asked
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +28,6 @@ def make_dataset() -> MakeDataset:
         counts = dict(zip(names, np.bincount(labels, minlength=n_labels).tolist(), strict=True))
         report = DatasetReport("0" * 64, [("random", n_texts)], names, counts, counts, [], {}, 0, len(ids))
         weights = rng.uniform(0.5, 1.5, n_texts).astype(np.float32)
-        return TokenizedDataset(ids, offsets, labels, weights / weights.mean(), report, Path("nowhere"))
+        return TokenizedDataset.from_arrays(ids, offsets, labels, weights / weights.mean(), report)
 
     return make

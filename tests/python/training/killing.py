@@ -43,7 +43,7 @@ def make_dataset() -> TokenizedDataset:
     ids = rng.integers(0, 50, offsets[-1]).astype(np.int32)
     counts = dict(zip("abc", np.bincount(labels).tolist(), strict=True))
     report = DatasetReport("0" * 64, [("random", 200)], list("abc"), counts, counts, [], {}, 0, len(ids))
-    return TokenizedDataset(ids, offsets, labels, np.ones(200, np.float32), report, Path("nowhere"))
+    return TokenizedDataset.from_arrays(ids, offsets, labels, np.ones(200, np.float32), report)
 
 
 class Reporting(BatchLoader):

@@ -1,0 +1,180 @@
+"""The two passes over the sources: one counts their rows, the other reads those that were chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wldetect.config import DatasetSourceConfig
+from wldetect.data.balance import Selection
+from wldetect.data.cleaning import Cleaner
+from wldetect.data.sources import SourceRows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ChosenTexts", "Scan", "read_chosen", "scan_sources"]
+
+Source = tuple[SourceRows, DatasetSourceConfig]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What is known of the rows of S sources after the first pass. Usable rows have a configured label, and cleaning
+    leaves them in.
+
+    Attributes:
+        rows: S: rows of each source.
+        found: int64 [L]: rows of each label.
+        counts: int64 [S, L]: usable rows.
+        unknown: rows of labels that are not configured, by label.
+        importance: S x L: float32, one number for each usable row; None: all have 1. None where that is so of all.
+        usable: for each batch of rows of the sources, in order, whether cleaning leaves them in, as packed bits; None:
+            nothing is cleaned.
+    """
+
+    rows: list[int]
+    found: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    unknown: dict[str, int]
+    importance: list[list[NDArray[np.float32] | None]] | None
+    usable: list[NDArray[np.uint8]] | None
+
+
+@dataclass(frozen=True)
+class ChosenTexts:
+    """Texts that are used.
+
+    Attributes:
+        texts: n texts; one that is missing is empty.
+        codes: int32 [n]: the index of the label of each.
+        weights: float32 [n]: loss weights, without those of languages.
+        repeats: unsigned int [n]: how often each is used, at least once.
+    """
+
+    texts: list[str]
+    codes: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    repeats: NDArray[np.unsignedinteger]
+
+
+def scan_sources(
+    sources: Sequence[Source], labels: Sequence[str], cleaner: Cleaner, done: Callable[[int], object]
+) -> Scan:
+    """Count the usable rows of each label in each source, and look through their texts if there is cleaning to do.
+
+    Args:
+        sources: rows and settings of each.
+        labels: the configured labels.
+        cleaner: decides which rows are usable.
+        done: called with the number of rows of each batch.
+    """
+    index = {label: position for position, label in enumerate(labels)}
+    unknown: dict[str, int] = {}
+    found = np.zeros(len(labels), dtype=np.int64)
+    counts = np.zeros((len(sources), len(labels)), dtype=np.int64)
+    usable: list[NDArray[np.uint8]] = []
+    rows: list[int] = []
+    importance: list[list[NDArray[np.float32] | None]] = []
+    for number, (source, settings) in enumerate(sources):
+        columns = [settings.language_column]
+        columns += [settings.text_column] if cleaner.active else []
+        columns += [settings.frequency_column] if settings.frequency_column is not None else []
+        parts: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
+        n_rows = 0
+        for batch in source.batches(columns):
+            codes = _label_codes(batch.column(settings.language_column), index, unknown)
+            found += np.bincount(codes[codes >= 0], minlength=len(labels))
+            if cleaner.active:
+                mine = np.flatnonzero(codes >= 0)
+                texts = _texts(batch.column(settings.text_column), mine)
+                left = np.zeros(len(codes), dtype=np.bool_)
+                left[mine] = cleaner.keep(texts, codes[mine])
+                usable.append(np.packbits(left))
+                codes = np.where(left, codes, -1)
+            counts[number] += np.bincount(codes[codes >= 0], minlength=len(labels))
+            if settings.frequency_column is not None:
+                numbers = batch.column(settings.frequency_column).to_numpy()[codes >= 0] ** settings.frequency_power
+                parts.append((codes[codes >= 0], numbers.astype(np.float32)))
+            n_rows += len(batch)
+            done(len(batch))
+        rows.append(n_rows)
+        importance.append(_by_label(parts, len(labels)))
+    weighted = any(settings.frequency_column is not None for _, settings in sources)
+    return Scan(rows, found, counts, unknown, importance if weighted else None, usable if cleaner.active else None)
+
+
+def read_chosen(
+    sources: Sequence[Source],
+    labels: Sequence[str],
+    scan: Scan,
+    selection: Selection,
+    cleaner: Cleaner,
+    done: Callable[[int], object],
+) -> Iterator[ChosenTexts]:
+    """The texts of ``selection``, in the order of the sources."""
+    index = {label: position for position, label in enumerate(labels)}
+    usable = iter(scan.usable or ())
+    # The number of the next row of each label among all of its rows.
+    following = selection.starts[:-1].copy()
+    for source, settings in sources:
+        for batch in source.batches():
+            codes = _label_codes(batch.column(settings.language_column), index)
+            if scan.usable is not None:
+                codes = np.where(np.unpackbits(next(usable), count=len(codes)), codes, -1)
+            rows = np.flatnonzero(codes >= 0)
+            mine = codes[rows]
+            repeats = selection.repeats[following[mine] + _ranks(mine, len(labels))]
+            following += np.bincount(mine, minlength=len(labels))
+            taken = repeats > 0
+            rows, mine, repeats = rows[taken], mine[taken], repeats[taken]
+            if len(rows):
+                weights = np.full(len(rows), settings.weight, dtype=np.float32)
+                if settings.weight_column is not None:
+                    weights *= batch.column(settings.weight_column).to_numpy()[rows].astype(np.float32)
+                texts = cleaner.normalize(_texts(batch.column(settings.text_column), rows))
+                yield ChosenTexts(texts, mine.astype(np.int32), weights, repeats)
+            done(len(batch))
+
+
+def _label_codes(column: pa.Array, index: dict[str, int], unknown: dict[str, int] | None = None) -> NDArray[np.int32]:
+    """The index of each label, -1 for one that is not in ``index``; those are counted in ``unknown``."""
+    encoded = column.dictionary_encode()
+    names = [str(name) for name in encoded.dictionary.to_pylist()]
+    # The last entry stands for a missing label.
+    lookup = np.array([index.get(name, -1) for name in names] + [-1], dtype=np.int32)
+    positions = encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
+    if unknown is not None:
+        for name, count in zip([*names, "(missing)"], np.bincount(positions, minlength=len(names) + 1), strict=True):
+            if count and name not in index:
+                unknown[name] = unknown.get(name, 0) + int(count)
+    codes: NDArray[np.int32] = lookup[positions]
+    return codes
+
+
+def _texts(column: pa.Array, rows: NDArray[np.int64]) -> list[str]:
+    return [text or "" for text in column.take(rows).to_pylist()]
+
+
+def _ranks(codes: NDArray[np.integer], n_labels: int) -> NDArray[np.int64]:
+    """For each row, how many rows before it have its code."""
+    order = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes, minlength=n_labels)
+    ranks = np.empty(len(codes), dtype=np.int64)
+    ranks[order] = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return ranks
+
+
+def _by_label(
+    parts: Sequence[tuple[NDArray[np.int32], NDArray[np.float32]]], n_labels: int
+) -> list[NDArray[np.float32] | None]:
+    """The numbers of each label, in order; None where there is none."""
+    if not parts:
+        return [None] * n_labels
+    codes = np.concatenate([codes for codes, _ in parts])
+    numbers = np.concatenate([numbers for _, numbers in parts])[np.argsort(codes, kind="stable")]
+    return list(np.split(numbers, np.cumsum(np.bincount(codes, minlength=n_labels))[:-1]))
