@@ -21,6 +21,7 @@ import torch
 
 from wldetect import _core
 from wldetect.config import ModelConfig, ResolvedConfig, resolve_path
+from wldetect.data.augment import Augmentation
 from wldetect.data.batches import BatchLoader
 from wldetect.data.dataset import DatasetReport, TokenizedDataset, prepare_dataset
 from wldetect.embeddings import EmbeddingMatrix, EmbeddingSource, open_sources
@@ -28,7 +29,7 @@ from wldetect.errors import EmbeddingError
 from wldetect.evaluation.flores import LabelledTexts
 from wldetect.export.quantize import TableDType
 from wldetect.export.writer import ModelFiles, write_model
-from wldetect.files import default_cache_dir
+from wldetect.files import atomic_path, default_cache_dir
 from wldetect.training.checkpoint import CheckpointStore
 from wldetect.training.log import TrainingLog
 from wldetect.training.lookup import make_lookup
@@ -140,7 +141,15 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
     say(f"embeddings: {source.describe()} ({clock.lap('embeddings'):.1f} s)")
 
     with processes.first_of_machine():
-        dataset = prepare_dataset(config, tokenizer, around.cache_dir, n_rows=matrix.shape[0], progress=around.progress)
+        dataset = prepare_dataset(
+            config,
+            tokenizer,
+            around.cache_dir,
+            n_rows=matrix.shape[0],
+            # Changed texts can only be tokenized when they have been.
+            keep_texts=options.augmentation.active,
+            progress=around.progress,
+        )
     report = dataset.report
     say(report.format_table(config.training.dataset.min_samples_per_language))
     seconds = clock.lap("dataset")
@@ -150,7 +159,17 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
     model = LanguageModel(
         make_lookup(matrix, device), len(report.labels), config.inference.pooling, options.projection.dropout
     ).to(device)
-    loader = BatchLoader(dataset, options.batch_size, options.seed, rank=processes.rank, world_size=processes.size)
+    change = Augmentation(options.augmentation, options.seed) if options.augmentation.active else None
+    loader = BatchLoader(
+        dataset,
+        options.batch_size,
+        options.seed,
+        rank=processes.rank,
+        world_size=processes.size,
+        prefetch=options.prefetch_batches,
+        change=change,
+        tokenizer=tokenizer,
+    )
     validation = None
     if texts is not None and options.eval_every and processes.is_first:
         length = config.inference.max_sequence_length
@@ -180,6 +199,7 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
         dtypes = [TableDType.FLOAT32] if config.training.output.float32_table else []
         # The default table comes last: once it is there, everything is.
         written = write_model(files, directory, [*dtypes, TableDType.E4M3FN, TableDType.E3M4])
+        _copy_cleaning_report(dataset, directory)
         seconds = clock.lap("export")
         size = sum(path.stat().st_size for path in written)
         say(f"wrote: {directory} ({len(written)} files, {size / 1e6:.0f} MB, {seconds:.1f} s)")
@@ -188,6 +208,15 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
 
 def _open_log(directory: Path, tensorboard: bool, last_step: int) -> TrainingLog:
     return TrainingLog(directory, tensorboard=tensorboard, last_step=last_step)
+
+
+def _copy_cleaning_report(dataset: TokenizedDataset, directory: Path) -> None:
+    path = directory / "cleaning_report.json"
+    if dataset.cleaning_report is None:
+        path.unlink(missing_ok=True)
+        return
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(dataset.cleaning_report.read_bytes())
 
 
 def _class_weights(config: ResolvedConfig, report: DatasetReport) -> torch.Tensor | None:
@@ -248,7 +277,8 @@ def _identity(
     text = json.dumps(settings, sort_keys=True)
     return {
         "configuration": hashlib.sha256(text.encode()).hexdigest(),
-        "corpus": dataset.report.fingerprint,
+        # Its name stands for everything that the texts and their order depend on, files of held-out texts included.
+        "corpus": dataset.report.fingerprint if dataset.path is None else dataset.path.name,
         "embeddings": source.fingerprint(),
         "tokenizer": tokenizer.sha256,
     }

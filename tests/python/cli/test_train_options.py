@@ -100,6 +100,47 @@ def test_a_wrong_number_of_steps(tiny_project: Project, fails: Fails) -> None:
     fails(tiny_project.train("--eval-every", "-1"), expected)
 
 
+AUGMENTED = [
+    *QUICK,
+    *("--set", "training.augmentation={crop: 0.5, crop_max_words: 2, noise: 0.3, uppercase: 0.2}"),
+    *("--set", "training.checkpoint_interval=20"),
+]
+
+
+def test_random_changes_repeat_and_are_resumed(tiny_project: Project, run: Run) -> None:
+    assert run(*tiny_project.train(*QUICK)).status == 0
+    plain = projection(tiny_project)
+    assert run(*tiny_project.train(*AUGMENTED)).status == 0
+    changed = projection(tiny_project)
+    assert changed != plain
+    checkpoints = tiny_project.output / "checkpoints"
+    (checkpoints / "step_00000060.pt").unlink()
+    outcome = run(*tiny_project.train(*AUGMENTED, "--resume", "--set", "training.prefetch_batches=0"))
+    assert outcome.status == 0, outcome.err
+    assert projection(tiny_project) == changed
+
+
+def test_what_cleaning_did_lies_beside_the_model(tiny_project: Project, run: Run) -> None:
+    report = tiny_project.output / "cleaning_report.json"
+    label = LANGUAGES[0]
+    with (tiny_project.corpus / "train" / f"{label}.txt").open("a", encoding="utf-8") as file:
+        file.write("ba\nba\n")
+    assert run(*tiny_project.train(*QUICK, "--set", "dataset.cleaning.min_letters=3")).status == 0
+    assert label in report.read_text(encoding="utf-8")
+    assert run(*tiny_project.train(*QUICK)).status == 0
+    assert not report.exists()
+
+
+def test_held_out_texts_are_another_run(tiny_project: Project, run: Run, fails: Fails) -> None:
+    held_out = tiny_project.root / "held.txt"
+    texts = (tiny_project.corpus / "train" / f"{LANGUAGES[0]}.txt").read_text(encoding="utf-8").splitlines()
+    held_out.write_text(texts[0] + "\n", encoding="utf-8")
+    arguments = tiny_project.train(*QUICK, "--set", "dataset.held_out=[held.txt]")
+    assert run(*arguments).status == 0
+    held_out.write_text(texts[1] + "\n", encoding="utf-8")
+    fails([*arguments, "--resume"], "cannot resume: corpus differs")
+
+
 def test_a_project_without_augmentation_keeps_no_texts(tiny_project: Project, run: Run, private_cache: Path) -> None:
     assert run(*tiny_project.train(*QUICK)).status == 0
     assert not any(b"balo" in path.read_bytes() for path in (private_cache / "tokens").rglob("*.bin"))
