@@ -17,6 +17,7 @@ from wldetect.config import ModelConfig, dump_model_config
 from wldetect.embeddings.base import EmbeddingMatrix
 from wldetect.export.quantize import TableDType, choose_scale, quantize
 from wldetect.export.table import table_chunks
+from wldetect.export.table_file import TableFile, write_table_file, write_tensors
 from wldetect.files import atomic_path
 from wldetect.training.model import LanguageModel
 
@@ -67,20 +68,13 @@ def write_model(files: ModelFiles, directory: Path, dtypes: Sequence[TableDType]
         *_write_tokenizer(directory, files.tokenizer_json),
         _write_text(directory / "model_config.yaml", dump_model_config(files.config)),
         _write_text(directory / "provenance.json", json.dumps(files.provenance, indent=1, ensure_ascii=False) + "\n"),
-        _write_tensors(directory / "projection.safetensors", _projection(files.model), metadata),
+        write_tensors(directory / "projection.safetensors", _projection(files.model), metadata),
     ]
     for dtype in dtypes:
         scale = choose_scale(largest, dtype)
         table = quantize(table_chunks(files.model, files.matrix), scale, dtype)
-        tensors: dict[str, NDArray[Any]] = {
-            "lookup_table": table,
-            "dtype": np.array([dtype.file_id], dtype=np.uint8),
-            "shape": np.array(table.shape, dtype=np.int64),
-            "scale": np.array([scale], dtype=np.float32),
-        }
-        if mask is not None:
-            tensors["zero_weight_mask"] = mask
-        written.append(_write_tensors(directory / dtype.file_name, tensors, metadata))
+        file = TableFile(dtype, table, scale, mask, None, metadata)
+        written.append(write_table_file(directory / dtype.file_name, file))
     return written
 
 
@@ -122,19 +116,4 @@ def _write_text(path: Path, text: str) -> Path:
     with atomic_path(path) as temporary:
         # As bytes: the tokenizer's fingerprint must not depend on the platform's line ends.
         temporary.write_bytes(text.encode("utf-8"))
-    return path
-
-
-def _write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> Path:
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
-    with atomic_path(path) as temporary:
-        try:
-            save_file(
-                {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, temporary, dict(metadata)
-            )
-        except SafetensorError as error:
-            # The library reports a full disk as an error of its own.
-            raise OSError(f"{path}: cannot be written: {error}") from error
     return path

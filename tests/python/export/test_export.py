@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from wldetect import ArtifactError, WLDetect, WLDetectError, _core
 from wldetect.config import ModelConfig, Pooling, load_model_config
 from wldetect.embeddings.base import ArrayMatrix
-from wldetect.export import writer
+from wldetect.export import table_file, writer
 from wldetect.export.quantize import TableDType, choose_scale, quantize
 from wldetect.export.writer import ModelFiles, write_model
 from wldetect.training.lookup import WholeLookup
@@ -146,7 +146,7 @@ def test_a_table_with_infinity_is_refused_and_nothing_is_written(tmp_path: Path)
 def test_an_interrupted_write_leaves_nothing_that_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_model(make_files(seed=1), tmp_path, ALL)
     WLDetect.load(tmp_path)
-    original = writer._write_tensors
+    original = writer.write_tensors
     for survivors in range(4):
         calls = iter(range(10))
 
@@ -155,7 +155,8 @@ def test_an_interrupted_write_leaves_nothing_that_loads(tmp_path: Path, monkeypa
                 raise KeyboardInterrupt
             return original(path, *rest)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(writer, "_write_tensors", interrupted)
+        for module in (writer, table_file):
+            monkeypatch.setattr(module, "write_tensors", interrupted)
         with pytest.raises(KeyboardInterrupt):
             write_model(make_files(seed=2), tmp_path, ALL)
         monkeypatch.undo()
