@@ -35,7 +35,7 @@ def describe(axes: Axes, title: str, x: str, y: str) -> None:
     axes.set_title(title, fontsize=10, color=INK, loc="left")
     axes.set_xlabel(x, fontsize=9, color=INK)
     axes.set_ylabel(y, fontsize=9, color=INK)
-    axes.tick_params(labelsize=8, color=GREY, labelcolor=INK)
+    axes.tick_params(which="both", labelsize=8, color=GREY, labelcolor=INK)
     axes.grid(visible=True, color="#e6e8ea", linewidth=0.6)
     axes.set_axisbelow(True)
     for name, spine in axes.spines.items():

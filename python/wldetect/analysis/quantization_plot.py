@@ -66,7 +66,7 @@ def _draw_magnitudes(axes: Axes, result: QuantizationResult) -> None:
         normal = float(edges[-1]) + float(np.log2(SMALLEST_NORMAL[name] / range_))
         axes.axvline(normal, color=_COLOURS[name], linestyle="--", linewidth=1.2)
         axes.annotate(
-            f"{name.upper()} is normal from here, subnormal below  ",
+            f"{name.upper()} is subnormal below this",
             (normal, height),
             xycoords=("data", "axes fraction"),
             fontsize=8,
@@ -116,12 +116,19 @@ def _draw_by_range(
 
 
 def _draw_sizes(axes: Axes, result: QuantizationResult) -> None:
-    """Without the variants that clip, whose errors lie far above. Those of E4M3FN lie all in one place."""
-    for one in (one for one in result.variants if one.variant.quantile == 1.0):
-        place = (one.compressed / 1e6, one.errors.rms)
-        variant = one.variant
+    """Without the variants that clip, whose errors lie far above.
+
+    Of each granularity of E3M4, points are labelled that lie apart; those of E4M3FN lie all in one place.
+    """
+    chosen = [one for one in result.variants if one.variant.quantile == 1.0]
+    labelled: list[tuple[Granularity, float]] = []
+    for one in sorted(chosen, key=lambda one: one.variant != DEFAULT_VARIANT):
+        variant, size = one.variant, one.compressed / 1e6
+        place = (size, one.errors.rms)
         axes.plot(*place, color=_COLOURS[variant.format], marker=_MARKERS[variant.granularity], markersize=5)
-        if variant.format == "e3m4":
+        close = any(other is variant.granularity and abs(size - at) < 0.03 * size for other, at in labelled)
+        if variant.format == "e3m4" and not close:
+            labelled.append((variant.granularity, size))
             below = variant.granularity is Granularity.TENSOR
             axes.annotate(
                 variant.range_name,
