@@ -67,5 +67,5 @@ $(VENV)/.tools:
 
 # `maturin develop` builds the release extension and installs the package in place with its extras.
 $(VENV)/.training: $(VENV)/.tools $(SOURCES)
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --locked --extras training,starter,dev
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --locked --extras training,starter,analysis,dev
 	touch $@

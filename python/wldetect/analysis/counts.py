@@ -37,8 +37,6 @@ __all__ = [
 COUNTS_FILE = "token_counts.safetensors"
 """Name of the file of counts, beside the model that it belongs to unless another place is given."""
 
-_CHUNK_IDS = 1 << 22
-
 
 @dataclass(frozen=True, eq=False)
 class TokenCounts:
@@ -78,7 +76,7 @@ def count_ids(chunks: Iterable[NDArray[np.integer]], n_tokens: int) -> NDArray[n
 def count_training_set(
     config: ResolvedConfig, source: EmbeddingSource, cache_dir: Path, progress: bool = True
 ) -> TokenCounts:
-    """Count the tokens of the texts that ``config`` trains on, each text once, as training sees them.
+    """Count the tokens of the texts that ``config`` trains on, as training sees them in one epoch, but unchanged.
 
     Args:
         config: the training configuration.
@@ -100,15 +98,14 @@ def count_training_set(
     return TokenCounts(counts, len(dataset), dataset.report.fingerprint, tokenizer.sha256)
 
 
-def _training_ids(dataset: TokenizedDataset, progress: bool) -> Iterator[NDArray[np.int32]]:
-    """The token ids of all texts, some millions at a time."""
+def _training_ids(dataset: TokenizedDataset, progress: bool) -> Iterator[NDArray[np.integer]]:
+    """The token ids of all texts, a shard at a time."""
     from tqdm import tqdm
 
-    with tqdm(total=len(dataset.ids), desc="counting", unit=" tokens", disable=None if progress else True) as bar:
-        for first in range(0, len(dataset.ids), _CHUNK_IDS):
-            chunk = dataset.ids[first : first + _CHUNK_IDS]
-            yield chunk
-            bar.update(len(chunk))
+    with tqdm(total=len(dataset), desc="counting", unit=" texts", disable=None if progress else True) as bar:
+        for index, size in enumerate(dataset.sizes):
+            yield dataset.load(index).values
+            bar.update(int(size))
 
 
 def count_files(
