@@ -9,11 +9,13 @@
 //! fp8 (what a stored byte means) ---------------+                              -> batch (many texts, over threads)
 //! ```
 //!
-//! The loops of pooling are in `kernel`, once for each set of vector instructions.
+//! The trainer uses `tokenizer` and `fp8` as well, and one module of its own: `bag`, which sums embeddings over the
+//! tokens of texts. The loops of pooling and of these sums are in `kernel`, once for each set of vector instructions.
 //!
 //! Nothing here knows Python except the module `python`, which exists only with the feature of that name.
 
 pub mod artifact;
+pub mod bag;
 pub mod batch;
 pub mod detector;
 pub mod error;

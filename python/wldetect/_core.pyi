@@ -1,6 +1,6 @@
 """The Rust core. Arrays are numpy's; everything else needs no numpy."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Literal, overload
@@ -11,6 +11,7 @@ from typing_extensions import final
 
 __all__ = [
     "COMPILED_TOKENIZER",
+    "EmbeddingBag",
     "Tokenizer",
     "WLDetect",
     "__version__",
@@ -103,6 +104,55 @@ class WLDetect:
     def __copy__(self) -> WLDetect: ...
     def __deepcopy__(self, _memo: object, /) -> WLDetect: ...
     def __reduce__(self) -> tuple[Callable[[str, str, str], WLDetect], tuple[str, str, str]]: ...
+
+@final
+class EmbeddingBag:
+    """Weighted sums of rows of frozen embeddings, and the gradient of the weights.
+
+    The same bits for every number of threads and on every CPU: a text is summed in the order of its tokens, and a dot
+    product in an order that the widths alone decide.
+    """
+
+    def __new__(cls, parts: Sequence[NDArray[np.float32] | NDArray[np.float16] | NDArray[np.uint16]]) -> EmbeddingBag:
+        """Embeddings stored as ``parts``, side by side: each [V, D_i] in float32, float16 or the bits of bfloat16.
+
+        The arrays are kept and read where they lie, memory-mapped or not, at any alignment; they must be C-contiguous
+        and read-only. Whoever has another way to their memory must not write to it, and a mapped file must keep its
+        length. ``TypeError`` for another kind of array; ``ValueError`` when there is no part or they differ in V.
+        """
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(V, D), D being the sum of the parts' columns."""
+
+    def forward(
+        self,
+        ids: NDArray[np.int32],
+        offsets: NDArray[np.int32],
+        weights: NDArray[np.float32],
+        *,
+        threads: int | None = None,
+    ) -> NDArray[np.float32]:
+        """The sum of each text's rows, each times its weight: float32 [B, D], zeros for a text without tokens.
+
+        ``ids`` [T] holds the tokens of all texts end to end, ``weights`` [T] one weight a token, and ``offsets`` [B]
+        says where each text begins. Computed on ``threads`` threads (default: one for each core) without the
+        interpreter lock. ``TypeError`` for arrays of another type or layout; ``ValueError`` for an id that is no row,
+        offsets that do not cut ``ids`` into texts, an array of another length, or 0 threads.
+        """
+
+    def backward(
+        self,
+        ids: NDArray[np.int32],
+        offsets: NDArray[np.int32],
+        gradient: NDArray[np.float32],
+        *,
+        threads: int | None = None,
+    ) -> NDArray[np.float32]:
+        """The dot product of each token's row with its text's row of ``gradient`` [B, D]: float32 [T].
+
+        Where ``gradient`` is that of ``forward``'s sums, this is that of its weights. Errors as for ``forward``.
+        """
 
 @final
 class Tokenizer:

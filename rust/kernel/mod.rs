@@ -1,4 +1,5 @@
-//! The inner loops of gathering, pooling and softmax, compiled for each level of vector instructions.
+//! The inner loops of gathering, pooling and softmax, and of training's embedding bag, compiled for each level of vector
+//! instructions.
 //!
 //! A [`Level`] names a set of instructions; a [`Kernel`] is a level that this CPU has. Which one runs is chosen once
 //! a process: the best there is, or the one that the environment variable `WLDETECT_KERNEL` names. Every level gives
@@ -10,6 +11,7 @@
 
 use std::sync::OnceLock;
 
+use crate::bag::Storage;
 use crate::error::{Error, Result};
 use crate::fp8::Format;
 
@@ -27,6 +29,12 @@ macro_rules! compile_portable {
             fn decode_e4m3fn(codes: &[u8], values: &mut [f32]);
             fn softmax(logits: &mut [f32]);
             fn best(logits: &[f32]) -> Option<(usize, f32)>;
+            fn add_float32_rows(data: &[u8], columns: usize, rows: &[i32], weights: &[f32], sums: &mut [f32]);
+            fn add_float16_rows(data: &[u8], columns: usize, rows: &[i32], weights: &[f32], sums: &mut [f32]);
+            fn add_bfloat16_rows(data: &[u8], columns: usize, rows: &[i32], weights: &[f32], sums: &mut [f32]);
+            fn dot_float32_rows(data: &[u8], columns: usize, rows: &[i32], vector: &[f32], dots: &mut [f32]);
+            fn dot_float16_rows(data: &[u8], columns: usize, rows: &[i32], vector: &[f32], dots: &mut [f32]);
+            fn dot_bfloat16_rows(data: &[u8], columns: usize, rows: &[i32], vector: &[f32], dots: &mut [f32]);
         }
     };
     ($features:literal: $(fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
@@ -43,6 +51,7 @@ macro_rules! compile_portable {
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod bag;
 mod generic;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -241,6 +250,42 @@ impl Kernel {
         match format {
             Format::E3M4 => dispatch!(self, decode_e3m4(codes, values)),
             Format::E4M3FN => dispatch!(self, decode_e4m3fn(codes, values)),
+        }
+    }
+
+    /// Adds the rows numbered `rows` of a row-major matrix of `columns` numbers a row, each times its weight, to `sums`,
+    /// column by column and in the order of `rows`. Panics when a row is not in `data`.
+    pub(crate) fn add_rows(
+        self,
+        storage: Storage,
+        data: &[u8],
+        columns: usize,
+        rows: &[i32],
+        weights: &[f32],
+        sums: &mut [f32],
+    ) {
+        match storage {
+            Storage::Float32 => dispatch!(self, add_float32_rows(data, columns, rows, weights, sums)),
+            Storage::Float16 => dispatch!(self, add_float16_rows(data, columns, rows, weights, sums)),
+            Storage::BFloat16 => dispatch!(self, add_bfloat16_rows(data, columns, rows, weights, sums)),
+        }
+    }
+
+    /// Adds to `dots` the dot product of `vector` with each of the rows numbered `rows`. Panics when a row is not in
+    /// `data`.
+    pub(crate) fn dot_rows(
+        self,
+        storage: Storage,
+        data: &[u8],
+        columns: usize,
+        rows: &[i32],
+        vector: &[f32],
+        dots: &mut [f32],
+    ) {
+        match storage {
+            Storage::Float32 => dispatch!(self, dot_float32_rows(data, columns, rows, vector, dots)),
+            Storage::Float16 => dispatch!(self, dot_float16_rows(data, columns, rows, vector, dots)),
+            Storage::BFloat16 => dispatch!(self, dot_bfloat16_rows(data, columns, rows, vector, dots)),
         }
     }
 

@@ -6,6 +6,9 @@
 use super::prefetch;
 use crate::fp8::Format;
 
+pub(super) use super::bag::{
+    add_bfloat16_rows, add_float16_rows, add_float32_rows, dot_bfloat16_rows, dot_float16_rows, dot_float32_rows,
+};
 pub(super) use super::softmax::{best, softmax};
 
 /// Codes a step: what the compiler unrolls into whole vectors.

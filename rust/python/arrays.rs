@@ -14,7 +14,7 @@ use crate::table::{DType, Table};
 /// The array `value` of `T`, borrowed, with the dimensions of `D`.
 ///
 /// Typed references must be aligned, which numpy arrays (a field of packed records, say) need not be.
-fn borrow<'py, T: Element, D: Dimension>(
+pub(super) fn borrow<'py, T: Element, D: Dimension>(
     name: &str,
     value: &Bound<'py, PyAny>,
 ) -> PyResult<PyReadonlyArray<'py, T, D>> {
@@ -34,7 +34,10 @@ fn borrow<'py, T: Element, D: Dimension>(
 }
 
 /// The elements of an array that is already laid out in C order.
-fn in_place<'a, T: Element, D: Dimension>(name: &str, array: &'a PyReadonlyArray<'_, T, D>) -> PyResult<&'a [T]> {
+pub(super) fn in_place<'a, T: Element, D: Dimension>(
+    name: &str,
+    array: &'a PyReadonlyArray<'_, T, D>,
+) -> PyResult<&'a [T]> {
     // `as_slice` alone would take Fortran order too, and give the elements of a table transposed.
     if array.is_c_contiguous() {
         Ok(array.as_slice()?)

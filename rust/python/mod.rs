@@ -1,6 +1,7 @@
 //! The extension module `wldetect._core`: borrow, release the interpreter, call, map the error. Nothing else.
 
 mod arrays;
+mod bag;
 mod detector;
 mod release;
 mod texts;
@@ -49,6 +50,7 @@ fn kernel_level() -> PyResult<&'static str> {
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("COMPILED_TOKENIZER", COMPILED_FILE)?;
+    module.add_class::<bag::EmbeddingBag>()?;
     module.add_class::<detector::WLDetect>()?;
     module.add_class::<tokenizer::Tokenizer>()?;
     module.add_function(wrap_pyfunction!(kernel_level, module)?)?;
