@@ -54,6 +54,14 @@ class EmbeddingMatrix(ABC):
         storing it; use `rows` then.
         """
 
+    @abstractmethod
+    def parts(self) -> tuple[NDArray[Any], ...] | None:
+        """The arrays that the matrix is stored as, side by side in the order of their columns.
+
+        Each is read-only and C-contiguous [V, D_i], of float32, float16 or uint16 (the bits of bfloat16), and need not
+        be aligned. Nothing is read or copied. None where the matrix is stored in another way; use `rows` then.
+        """
+
 
 class EmbeddingSource(ABC):
     """Somewhere embeddings come from, together with the tokenizer whose ids are the rows."""
@@ -120,6 +128,10 @@ class ArrayMatrix(EmbeddingMatrix):
         array = self._array
         usable = array.dtype == np.float32 and array.flags.c_contiguous and array.flags.aligned
         return array if usable else None
+
+    def parts(self) -> tuple[NDArray[Any], ...] | None:
+        usable = self._array.dtype.isnative and self._array.flags.c_contiguous
+        return (self._array,) if usable else None
 
 
 def _check_ids(ids: NDArray[np.integer[Any]], n_rows: int) -> None:

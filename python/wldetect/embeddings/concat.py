@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,15 @@ class ConcatMatrix(EmbeddingMatrix):
 
     def contiguous(self) -> NDArray[np.float32] | None:
         return self._parts[0].contiguous() if len(self._parts) == 1 else None
+
+    def parts(self) -> tuple[NDArray[Any], ...] | None:
+        arrays: list[NDArray[Any]] = []
+        for part in self._parts:
+            stored = part.parts()
+            if stored is None:
+                return None
+            arrays += stored
+        return tuple(arrays)
 
 
 class ConcatSource(EmbeddingSource):
