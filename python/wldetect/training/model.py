@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from wldetect.config import Pooling
+from wldetect.config import Pooling, Precision
 from wldetect.data.batches import Batch
 from wldetect.training.lookup import EmbeddingLookup
+from wldetect.training.projection import project_tokens
 
 __all__ = ["LanguageModel"]
 
@@ -26,6 +26,7 @@ class LanguageModel(nn.Module):
         pooling: how tokens become a text.
         dropout: share of pooled (average) or token (logsumexp, max) features zeroed in training.
         token_mask: bool [V], True for tokens to leave out.
+        precision: of the projection's factors. Sums, parameters and their gradients are float32 whatever it is.
     """
 
     token_weights: nn.Parameter
@@ -38,11 +39,13 @@ class LanguageModel(nn.Module):
         pooling: Pooling,
         dropout: float = 0.0,
         token_mask: Tensor | None = None,
+        precision: Precision = Precision.float32,
     ) -> None:
         super().__init__()
         n_tokens, hidden_dim = lookup.shape
         self.lookup = lookup
         self.pooling = pooling
+        self.precision = precision
         self.token_weights = nn.Parameter(torch.ones(n_tokens, 1))
         self.projection = nn.Linear(hidden_dim, n_languages)
         # From zero, every language starts out equal, and no seed is needed.
@@ -53,38 +56,42 @@ class LanguageModel(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits float32 [B, L] of the texts of ``batch``."""
-        embeddings, rows = self.lookup.rows(batch.ids)
-        # Not indexing with brackets: this gradient is summed in a fixed order, so that runs repeat exactly.
-        weights = self.token_weights.view(-1).index_select(0, batch.ids)
-        keep = None if self.token_mask is None else ~self.token_mask[batch.ids]
         match self.pooling:
             case Pooling.average:
-                return self._average(embeddings, rows, weights, keep, batch)
+                return self._average(batch)
             case Pooling.logsumexp:
-                pooled = _segment_logsumexp(self._token_logits(embeddings, rows, weights, keep), batch)
+                pooled = _segment_logsumexp(self._token_logits(batch), batch)
             case Pooling.max:
-                pooled = _segment_max(self._token_logits(embeddings, rows, weights, keep), batch)
-        return pooled if keep is None else torch.where(pooled.isneginf(), self.projection.bias, pooled)
+                pooled = _segment_max(self._token_logits(batch), batch)
+        return pooled if self.token_mask is None else torch.where(pooled.isneginf(), self.projection.bias, pooled)
 
-    def _average(self, embeddings: Tensor, rows: Tensor, weights: Tensor, keep: Tensor | None, batch: Batch) -> Tensor:
+    def _average(self, batch: Batch) -> Tensor:
         """Averages are linear: pooling first leaves one projection a text instead of one a token."""
+        weights = self._weights(batch.ids)
         counts = batch.lengths
-        if keep is not None:
+        if self.token_mask is not None:
+            keep = ~self.token_mask[batch.ids]
             weights = weights * keep
             counts = torch.segment_reduce(keep.float(), "sum", lengths=batch.lengths.long())
-        sums = F.embedding_bag(rows, embeddings, batch.offsets, mode="sum", per_sample_weights=weights)
-        logits: Tensor = self.projection(self.dropout(sums / counts.clamp(min=1).unsqueeze(1)))
-        return logits
+        sums = self.lookup.weighted_sums(batch.ids, batch.offsets, weights)
+        features = self.dropout(sums / counts.clamp(min=1).unsqueeze(1))
+        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.precision is Precision.bfloat16):
+            logits: Tensor = self.projection(features)
+        return logits.float()
 
-    def _token_logits(self, embeddings: Tensor, rows: Tensor, weights: Tensor, keep: Tensor | None) -> Tensor:
+    def _token_logits(self, batch: Batch) -> Tensor:
         """Logits of every token, float32 [T, L]. Texts share most of their tokens, so each is projected once."""
-        unique, positions = torch.unique(rows, return_inverse=True)
-        # Equal tokens have equal weights: any position of one will do.
-        first = torch.empty_like(unique, dtype=torch.int64)
-        first[positions] = torch.arange(len(rows), device=rows.device)
-        features = self.dropout(F.embedding(unique, embeddings) * weights.index_select(0, first).unsqueeze(1))
-        logits: Tensor = self.projection(features).index_select(0, positions)
-        return logits if keep is None else logits.masked_fill(~keep.unsqueeze(1), float("-inf"))
+        unique, positions = torch.unique(batch.ids, return_inverse=True)
+        dropout = self.dropout.p if self.training else 0.0
+        projected = project_tokens(self.lookup, unique, self.projection.weight, dropout, self.precision)
+        logits = projected * self._weights(unique).unsqueeze(1) + self.projection.bias
+        if self.token_mask is not None:
+            logits = logits.masked_fill(self.token_mask[unique].unsqueeze(1), float("-inf"))
+        return logits.index_select(0, positions)
+
+    def _weights(self, ids: Tensor) -> Tensor:
+        # Not indexing with brackets: this gradient is summed in a fixed order, so that runs repeat exactly.
+        return self.token_weights.view(-1).index_select(0, ids)
 
     def table_rows(self, embeddings: Tensor, first: int) -> Tensor:
         """Rows of the lookup table, float32 [n, L], for ``embeddings`` [n, D] of the tokens from ``first`` on."""

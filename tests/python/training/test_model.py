@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -10,22 +12,32 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from wldetect import _core
-from wldetect.config import Pooling
+from wldetect.config import Pooling, Precision
 from wldetect.data.batches import Batch
 from wldetect.embeddings.base import ArrayMatrix
 from wldetect.export.table import table_chunks
-from wldetect.training.lookup import GatheredLookup, WholeLookup, make_lookup
+from wldetect.training.lookup import EmbeddingLookup, GatheredLookup, MappedLookup, WholeLookup
 from wldetect.training.model import LanguageModel
 
 N_TOKENS, HIDDEN, LANGUAGES = 30, 6, 5
-CPU = torch.device("cpu")
+LOOKUPS: dict[str, Callable[[ArrayMatrix], EmbeddingLookup]] = {
+    "mapped": lambda matrix: MappedLookup(matrix.parts() or ()),
+    "whole": lambda matrix: WholeLookup(torch.from_numpy(matrix.rows(slice(None)))),
+    "gathered": lambda matrix: GatheredLookup(matrix, torch.device("cpu")),
+}
 
 
-def make_model(seed: int, pooling: Pooling, mask: NDArray[np.bool_] | None = None) -> LanguageModel:
+def make_model(
+    seed: int,
+    pooling: Pooling,
+    mask: NDArray[np.bool_] | None = None,
+    lookup: str = "mapped",
+    precision: Precision = Precision.float32,
+) -> LanguageModel:
     rng = np.random.default_rng(seed)
-    embeddings = torch.from_numpy(rng.normal(size=(N_TOKENS, HIDDEN)).astype(np.float32))
+    matrix = ArrayMatrix(rng.normal(size=(N_TOKENS, HIDDEN)).astype(np.float32))
     token_mask = None if mask is None else torch.from_numpy(mask)
-    model = LanguageModel(WholeLookup(embeddings), LANGUAGES, pooling, token_mask=token_mask)
+    model = LanguageModel(LOOKUPS[lookup](matrix), LANGUAGES, pooling, token_mask=token_mask, precision=precision)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.from_numpy(rng.normal(size=tuple(parameter.shape)).astype(np.float32)))
@@ -41,8 +53,7 @@ def make_batch(texts: list[list[int]]) -> Batch:
 
 
 def reference(model: LanguageModel, texts: list[list[int]], mask: NDArray[np.bool_] | None) -> NDArray[np.float64]:
-    assert isinstance(model.lookup, WholeLookup)
-    embeddings = model.lookup.rows(torch.zeros(0))[0].numpy().astype(np.float64)
+    embeddings = model.lookup.rows(torch.arange(N_TOKENS)).numpy().astype(np.float64)
     weights = model.token_weights.detach().numpy().astype(np.float64)
     projection = model.projection.weight.detach().numpy().astype(np.float64)
     bias = model.projection.bias.detach().numpy().astype(np.float64)
@@ -108,8 +119,7 @@ def test_masked_tokens_get_no_gradient_and_finite_ones_everywhere_else(pooling: 
 def test_the_table_pools_to_the_logits(pooling: Pooling) -> None:
     """What the detector does with the table (in the Rust core) is what was trained."""
     model = make_model(3, pooling)
-    assert isinstance(model.lookup, WholeLookup)
-    matrix = ArrayMatrix(model.lookup.rows(torch.zeros(0))[0].numpy().copy())
+    matrix = ArrayMatrix(model.lookup.rows(torch.arange(N_TOKENS)).numpy())
     table = np.concatenate(list(table_chunks(model, matrix, chunk_rows=7)))
     for text in ([4], [1, 1, 8], list(range(N_TOKENS))):
         with torch.no_grad():
@@ -118,22 +128,62 @@ def test_the_table_pools_to_the_logits(pooling: Pooling) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.uint16])
-def test_gathered_rows_equal_the_whole_matrix(dtype: type) -> None:
-    rng = np.random.default_rng(4)
-    values = rng.normal(size=(N_TOKENS, HIDDEN)).astype(np.float32)
-    stored = values.astype(np.float16) if dtype is np.float16 else (values.view(np.uint32) >> 16).astype(np.uint16)
-    lookup = make_lookup(ArrayMatrix(stored), CPU)
-    assert isinstance(lookup, GatheredLookup)
-    ids = torch.tensor([5, 0, 5, 29], dtype=torch.int32)
-    rows, positions = lookup.rows(ids)
-    np.testing.assert_array_equal(rows[positions.long()].numpy(), ArrayMatrix(stored).rows(ids.numpy()))
+@pytest.mark.parametrize("pooling", list(Pooling))
+@pytest.mark.parametrize("masked", [False, True])
+def test_gradients_do_not_depend_on_how_embeddings_are_read(pooling: Pooling, masked: bool) -> None:
+    mask = np.arange(N_TOKENS) % 4 == 1 if masked else None
+    gradients = []
+    for lookup in LOOKUPS:
+        model = make_model(6, pooling, mask, lookup)
+        logits = model(make_batch([[3, 3, 1], [0], [4, 29, 4, 7, 2], [5]]))
+        torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 3])).backward()
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    for other in gradients[1:]:
+        for expected, found in zip(gradients[0], other, strict=True):
+            assert expected is not None
+            assert expected.abs().sum() > 0
+            torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_a_float32_matrix_is_used_in_place() -> None:
-    values = np.ones((N_TOKENS, HIDDEN), dtype=np.float32)
-    lookup = make_lookup(ArrayMatrix(values), CPU)
-    assert lookup.rows(torch.zeros(1))[0].data_ptr() == values.ctypes.data
+@pytest.mark.parametrize("pooling", list(Pooling))
+def test_gradients_are_slopes(pooling: Pooling) -> None:
+    """The gradients of token weights and projection against differences of the loss."""
+    model = make_model(7, pooling)
+    batch, labels = make_batch([[3, 3, 1], [0, 2], [4, 29, 4, 7, 2]]), torch.tensor([0, 1, 2])
+
+    def loss() -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(model(batch), labels)
+
+    loss().backward()  # type: ignore[no-untyped-call]
+    step = 1e-2
+    for parameter, index in (
+        (model.token_weights, (3, 0)),
+        (model.token_weights, (4, 0)),
+        (model.projection.weight, (2, 1)),
+    ):
+        assert parameter.grad is not None
+        with torch.no_grad():
+            parameter[index] += step
+            above = loss()
+            parameter[index] -= 2 * step
+            below = loss()
+            parameter[index] += step
+        slope = float(above - below) / (2 * step)
+        assert slope == pytest.approx(float(parameter.grad[index]), rel=0.02, abs=2e-4)
+
+
+@pytest.mark.parametrize("pooling", list(Pooling))
+def test_half_the_precision_is_near_and_parameters_stay_float32(pooling: Pooling) -> None:
+    exact, near = (make_model(8, pooling, precision=precision) for precision in (Precision.float32, Precision.bfloat16))
+    batch = make_batch([[3, 3, 1], [0], [4, 29, 4, 7, 2]])
+    logits = near(batch)
+    assert logits.dtype == torch.float32
+    torch.testing.assert_close(logits, exact(batch), rtol=0.03, atol=0.1)
+    assert not torch.equal(logits, exact(batch))
+    logits.sum().backward()
+    for parameter in near.parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.dtype == parameter.dtype == torch.float32
 
 
 def test_dropout_works_only_in_training() -> None:
