@@ -40,7 +40,7 @@ def project_tokens(
         chunk_bytes: about how much memory the rows of a chunk take.
     """
     chunk = max(chunk_bytes // (4 * weight.shape[1]), 1)
-    # One number of the generator whose state a checkpoint keeps decides all zeros, the second time too.
+    # One number of the generator, which is seeded anew for each step, decides all zeros, the second time too.
     seed = int(torch.randint(2**62, ())) if dropout else 0
     source = _Source(lookup, ids, dropout, seed, chunk, precision)
     projected: Tensor = _ProjectTokens.apply(source, weight)  # type: ignore[no-untyped-call]

@@ -157,7 +157,11 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
 
     model_config = _trained_languages(config.model, report.labels)
     model = LanguageModel(
-        make_lookup(matrix, device), len(report.labels), config.inference.pooling, options.projection.dropout
+        make_lookup(matrix, device, say),
+        len(report.labels),
+        config.inference.pooling,
+        options.projection.dropout,
+        precision=options.precision,
     ).to(device)
     change = Augmentation(options.augmentation, options.seed) if options.augmentation.active else None
     loader = BatchLoader(
