@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ __all__ = [
     "count_files",
     "count_ids",
     "count_training_set",
+    "other_corpus",
     "read_counts",
     "require_same_tokens",
     "write_counts",
@@ -219,6 +221,16 @@ def require_same_tokens(counts: TokenCounts, where: Path, model: ModelDirectory)
         raise ArtifactError(
             f"{where}: counts: expected {model.n_tokens}, one a row of the table, found {len(counts.counts)}"
         )
+
+
+def other_corpus(counts: TokenCounts, provenance: Mapping[str, Any]) -> str | None:
+    """A remark, if ``counts`` are not of the corpus that the model with this ``provenance`` was trained on."""
+    corpus = provenance.get("corpus")
+    trained = corpus.get("sha256") if isinstance(corpus, Mapping) else None
+    if trained == counts.corpus:
+        return None
+    found = "is not known" if trained is None else f"is another one ({trained})"
+    return f"note: the tokens were counted in the corpus {counts.corpus}; the one that the model was trained on {found}"
 
 
 def write_frequency_table(counts: TokenCounts, tokens: Mapping[int, str], path: Path, n: int) -> None:

@@ -19,9 +19,9 @@ from wldetect import __version__
 from wldetect._core import COMPILED_TOKENIZER
 from wldetect.analysis.answers import Answers, compare
 from wldetect.analysis.counts import TokenCounts, require_same_tokens
-from wldetect.analysis.model import PROVENANCE_FILE, ModelDirectory, open_model, read_json_object
+from wldetect.analysis.model import PROVENANCE_FILE, open_model, read_provenance
 from wldetect.analysis.weights import threshold_effects
-from wldetect.errors import ArtifactError, WLDetectError
+from wldetect.errors import WLDetectError
 from wldetect.export.quantize import TableDType
 from wldetect.export.table_file import write_table_file
 from wldetect.files import atomic_path
@@ -118,7 +118,7 @@ def filter_model(
         },
         "wldetect_version": __version__,
     }
-    provenance = _provenance(model) | {"filter": record}
+    provenance = read_provenance(model) | {"filter": record}
     stored = model.table.stored.copy()
     stored[mask != 0] = 0
     table = replace(
@@ -159,18 +159,6 @@ def compressed_size(path: Path) -> int:
         while block := file.read(_BLOCK):
             size += len(compressor.compress(block))
     return size + len(compressor.flush())
-
-
-def _provenance(model: ModelDirectory) -> dict[str, Any]:
-    """The record of training: the file's, or else what the table says; empty where there is none."""
-    path = model.path / PROVENANCE_FILE
-    if path.exists():
-        return read_json_object(path)
-    try:
-        found = json.loads(model.table.metadata.get("provenance", "{}"))
-    except ValueError as error:
-        raise ArtifactError(f"{model.path}: provenance in the table's metadata: expected JSON, found {error}") from None
-    return found if isinstance(found, dict) else {}
 
 
 @contextmanager

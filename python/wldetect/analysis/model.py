@@ -15,7 +15,14 @@ from wldetect.errors import ArtifactError
 from wldetect.export.quantize import TableDType
 from wldetect.export.table_file import TableFile, read_table_file, read_tensors
 
-__all__ = ["PROVENANCE_FILE", "ModelDirectory", "open_model", "read_json_object", "read_token_weights"]
+__all__ = [
+    "PROVENANCE_FILE",
+    "ModelDirectory",
+    "open_model",
+    "read_json_object",
+    "read_provenance",
+    "read_token_weights",
+]
 
 PROVENANCE_FILE = "provenance.json"
 
@@ -95,6 +102,23 @@ def read_token_weights(model: ModelDirectory) -> NDArray[np.float32]:
         found = "none" if weights is None else f"{weights.dtype.name} {list(weights.shape)}"
         raise ArtifactError(f"{path}: token_weights: expected float32 {list(expected)}, found {found}")
     return weights[:, 0]
+
+
+def read_provenance(model: ModelDirectory) -> dict[str, Any]:
+    """The record of training: the file's, or else what the table says; empty where there is none.
+
+    Raises:
+        OSError: the file cannot be read.
+        ArtifactError: the record is not JSON.
+    """
+    path = model.path / PROVENANCE_FILE
+    if path.exists():
+        return read_json_object(path)
+    try:
+        found = json.loads(model.table.metadata.get("provenance", "{}"))
+    except ValueError as error:
+        raise ArtifactError(f"{model.path}: provenance in the table's metadata: expected JSON, found {error}") from None
+    return found if isinstance(found, dict) else {}
 
 
 def read_json_object(path: Path) -> dict[str, Any]:

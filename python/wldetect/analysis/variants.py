@@ -100,9 +100,9 @@ def choose_scales(logits: NDArray[np.float32], variant: Variant) -> NDArray[np.f
     else:
         landing = np.quantile(magnitudes, variant.quantile, axis=axis, overwrite_input=True)
     landing = np.atleast_1d(landing).astype(np.float64)
-    # A quantile may be zero where the largest value is not: anything finite then saturates it.
-    scales = landing / (variant.used_range * variant.dtype.max_finite)
-    return np.where(scales > 0, scales, 1.0).astype(np.float32)
+    scales = (landing / (variant.used_range * variant.dtype.max_finite)).astype(np.float32)
+    # A quantile may be zero where the largest value is not: with any scale, what is larger then saturates.
+    return np.where(scales > 0, scales, np.float32(1.0))
 
 
 def encoded_chunks(

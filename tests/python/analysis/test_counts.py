@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
@@ -20,14 +20,16 @@ from wldetect.analysis.counts import (
     TokenCounts,
     count_files,
     count_ids,
+    other_corpus,
     read_counts,
     require_same_tokens,
     write_counts,
     write_frequency_table,
 )
-from wldetect.analysis.model import open_model
+from wldetect.analysis.model import open_model, read_provenance
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 40)), max_size=8), st.integers(0, 50))
 def test_ids_are_counted_like_one_by_one(chunks: list[list[int]], n_tokens: int) -> None:
     counted = Counter(token for chunk in chunks for token in chunk)
@@ -112,6 +114,15 @@ def test_counts_of_another_tokenizer_are_refused(model: Path, counts: TokenCount
         require_same_tokens(replace(counts, tokenizer="t"), where, found)
     with pytest.raises(ArtifactError, match=r"^counts.safetensors: counts: expected 5, .* found 4"):
         require_same_tokens(replace(counts, counts=counts.counts[:4]), where, found)
+
+
+def test_counts_of_another_corpus_are_remarked_on(model: Path, counts: TokenCounts) -> None:
+    assert other_corpus(counts, {"corpus": {"sha256": counts.corpus}}) is None
+    remark = other_corpus(counts, {"corpus": {"sha256": "x"}})
+    assert remark is not None and remark.endswith("the one that the model was trained on is another one (x)")
+    for provenance in (read_provenance(open_model(model)), {}, {"corpus": 3}):
+        remark = other_corpus(counts, provenance)
+        assert remark is not None and remark.endswith("trained on is not known")
 
 
 def test_the_list_has_both_ends(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def naive(logits: NDArray[np.float32], variant: Variant) -> NDArray[np.float64]:
     return stored.astype(np.float64) * scales.astype(np.float64)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(TABLES, st.sampled_from(all_variants()))
 def test_errors_are_those_of_the_naive_way(logits: NDArray[np.float32], variant: Variant) -> None:
     errors, histogram = table_errors(logits, choose_scales(logits, variant), variant.format)

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wldetect.analysis.statistics import ranks, sign_test_deviations, spearman
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-5, 5), max_size=40))
 def test_ranks_are_means_over_equal_values(values: list[int]) -> None:
     expected = [

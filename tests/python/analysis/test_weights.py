@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wldetect import ArtifactError
@@ -31,6 +31,7 @@ from wldetect.export.quantize import TableDType
 from .conftest import COUNTS, WEIGHTS, WORDS
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 1000), max_size=60), st.lists(st.integers(1, 1200), min_size=1, max_size=5))
 def test_effects_are_those_counted_one_by_one(counts: list[int], thresholds: list[int]) -> None:
     for effect in threshold_effects(np.array(counts, dtype=np.int64), thresholds):

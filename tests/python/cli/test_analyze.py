@@ -122,6 +122,7 @@ def test_weights(model: Path, run: Run, tmp_path: Path) -> None:
     ]
     text = (tmp_path / "o" / "token_filtering_recommendations.txt").read_text(encoding="utf-8")
     assert outcome.out.startswith(text)
+    assert "note:" not in outcome.out
     report = json.loads((tmp_path / "o" / "token_filtering_recommendations.json").read_text(encoding="utf-8"))
     assert report["tokens"] == 50
     assert report["threshold"]["threshold"] == 5

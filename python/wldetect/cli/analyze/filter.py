@@ -45,8 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Filter, evaluate, report; returns the exit status."""
     from wldetect.analysis.answers import answer
-    from wldetect.analysis.counts import read_counts
+    from wldetect.analysis.counts import other_corpus, read_counts
     from wldetect.analysis.filter import REPORT_FILE, filter_model, format_filter_report, write_filter_report
+    from wldetect.analysis.model import open_model, read_provenance
     from wldetect.export.quantize import TableDType
 
     dtype = TableDType(options.table)
@@ -61,5 +62,7 @@ def run(options: argparse.Namespace) -> int:
     after = None if texts is None else answer(output, texts, dtype, options.threads, name="after")
     write_filter_report(result, output / REPORT_FILE, before, after)
     say(format_filter_report(result, before, after))
+    if remark := other_corpus(counts, read_provenance(open_model(model_path, dtype))):
+        say(remark)
     say(f"wrote: {output}")
     return 0

@@ -37,9 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Analyze and write; returns the exit status."""
-    from wldetect.analysis.counts import read_counts, require_same_tokens
+    from wldetect.analysis.counts import other_corpus, read_counts, require_same_tokens
     from wldetect.analysis.figures import save_png
-    from wldetect.analysis.model import open_model
+    from wldetect.analysis.model import open_model, read_provenance
     from wldetect.analysis.weight_plot import draw_weights
     from wldetect.analysis.weights import analyze_weights, format_report, report_json
     from wldetect.embeddings.base import token_strings
@@ -60,5 +60,7 @@ def run(options: argparse.Namespace) -> int:
         content = report_json(tokens, counts, options.threshold)
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     say(report)
+    if remark := other_corpus(counts, read_provenance(model)):
+        say(remark)
     say(f"wrote: {directory / _PICTURE}, {_REPORT} and {Path(_REPORT).stem}.json")
     return 0
