@@ -54,16 +54,20 @@ class LanguageModel(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.register_buffer("token_mask", token_mask, persistent=False)
 
+    def compile_layers(self, backend: str = "inductor") -> None:
+        """Have torch compile what comes after the embeddings are read, for batches of any size, when it first runs."""
+        self._head = torch.compile(self._head, dynamic=True, backend=backend)  # type: ignore[method-assign]
+        self._pool_tokens = torch.compile(  # type: ignore[method-assign]
+            self._pool_tokens, dynamic=True, backend=backend
+        )
+
     def forward(self, batch: Batch) -> Tensor:
         """Logits float32 [B, L] of the texts of ``batch``."""
         match self.pooling:
             case Pooling.average:
                 return self._average(batch)
-            case Pooling.logsumexp:
-                pooled = _segment_logsumexp(self._token_logits(batch), batch)
-            case Pooling.max:
-                pooled = _segment_max(self._token_logits(batch), batch)
-        return pooled if self.token_mask is None else torch.where(pooled.isneginf(), self.projection.bias, pooled)
+            case Pooling.logsumexp | Pooling.max:
+                return self._by_token(batch)
 
     def _average(self, batch: Batch) -> Tensor:
         """Averages are linear: pooling first leaves one projection a text instead of one a token."""
@@ -73,21 +77,31 @@ class LanguageModel(nn.Module):
             keep = ~self.token_mask[batch.ids]
             weights = weights * keep
             counts = torch.segment_reduce(keep.float(), "sum", lengths=batch.lengths.long())
-        sums = self.lookup.weighted_sums(batch.ids, batch.offsets, weights)
+        return self._head(self.lookup.weighted_sums(batch.ids, batch.offsets, weights), counts)
+
+    def _head(self, sums: Tensor, counts: Tensor) -> Tensor:
         features = self.dropout(sums / counts.clamp(min=1).unsqueeze(1))
         with torch.autocast(features.device.type, torch.bfloat16, enabled=self.precision is Precision.bfloat16):
             logits: Tensor = self.projection(features)
         return logits.float()
 
-    def _token_logits(self, batch: Batch) -> Tensor:
-        """Logits of every token, float32 [T, L]. Texts share most of their tokens, so each is projected once."""
+    def _by_token(self, batch: Batch) -> Tensor:
+        """Every token is projected, but texts share most of theirs, so that each comes once."""
         unique, positions = torch.unique(batch.ids, return_inverse=True)
         dropout = self.dropout.p if self.training else 0.0
         projected = project_tokens(self.lookup, unique, self.projection.weight, dropout, self.precision)
-        logits = projected * self._weights(unique).unsqueeze(1) + self.projection.bias
-        if self.token_mask is not None:
-            logits = logits.masked_fill(self.token_mask[unique].unsqueeze(1), float("-inf"))
-        return logits.index_select(0, positions)
+        masked = None if self.token_mask is None else self.token_mask[unique]
+        return self._pool_tokens(projected, self._weights(unique), masked, positions, batch.lengths)
+
+    def _pool_tokens(
+        self, projected: Tensor, weights: Tensor, masked: Tensor | None, positions: Tensor, lengths: Tensor
+    ) -> Tensor:
+        logits = projected * weights.unsqueeze(1) + self.projection.bias
+        if masked is not None:
+            logits = logits.masked_fill(masked.unsqueeze(1), float("-inf"))
+        pool = _segment_logsumexp if self.pooling is Pooling.logsumexp else _segment_max
+        pooled = pool(logits.index_select(0, positions), lengths)
+        return pooled if masked is None else torch.where(pooled.isneginf(), self.projection.bias, pooled)
 
     def _weights(self, ids: Tensor) -> Tensor:
         # Not indexing with brackets: this gradient is summed in a fixed order, so that runs repeat exactly.
@@ -100,22 +114,23 @@ class LanguageModel(nn.Module):
         return logits
 
 
-def _segments(batch: Batch, n_columns: int) -> Tensor:
+def _segments(logits: Tensor, lengths: Tensor) -> Tensor:
     """The text each token belongs to, int64 [T, L], as scatter wants it."""
-    texts = torch.arange(len(batch), device=batch.lengths.device)
-    owners = torch.repeat_interleave(texts, batch.lengths.long())
-    return owners.unsqueeze(1).expand(-1, n_columns)
+    texts = torch.arange(len(lengths), device=lengths.device)
+    # The size is known here; without it, a GPU would have to be asked.
+    owners = torch.repeat_interleave(texts, lengths.long(), output_size=len(logits))
+    return owners.unsqueeze(1).expand(-1, logits.shape[1])
 
 
-def _segment_max(logits: Tensor, batch: Batch) -> Tensor:
-    empty = logits.new_full((len(batch), logits.shape[1]), float("-inf"))
-    return empty.scatter_reduce(0, _segments(batch, logits.shape[1]), logits, "amax")
+def _segment_max(logits: Tensor, lengths: Tensor) -> Tensor:
+    empty = logits.new_full((len(lengths), logits.shape[1]), float("-inf"))
+    return empty.scatter_reduce(0, _segments(logits, lengths), logits, "amax")
 
 
-def _segment_logsumexp(logits: Tensor, batch: Batch) -> Tensor:
-    segments = _segments(batch, logits.shape[1])
+def _segment_logsumexp(logits: Tensor, lengths: Tensor) -> Tensor:
+    segments = _segments(logits, lengths)
     # The peak only keeps the exponentials in range; the gradient through it cancels. A text without unmasked tokens has
     # none, and any finite number keeps infinity minus infinity away.
-    peaks = _segment_max(logits.detach(), batch).clamp(min=torch.finfo(logits.dtype).min)
+    peaks = _segment_max(logits.detach(), lengths).clamp(min=torch.finfo(logits.dtype).min)
     sums = torch.zeros_like(peaks).scatter_add(0, segments, (logits - peaks.gather(0, segments)).exp())
     return peaks + sums.log()

@@ -36,7 +36,7 @@ def project_tokens(
         ids: integers [n].
         weight: the projection, float32 [L, D].
         dropout: share of the embeddings' numbers that are zeroed; the others are scaled up.
-        precision: of the factors; their products are summed as float32.
+        precision: of the factors and of each chunk's product; sums over chunks are float32.
         chunk_bytes: about how much memory the rows of a chunk take.
     """
     chunk = max(chunk_bytes // (4 * weight.shape[1]), 1)

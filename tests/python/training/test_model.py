@@ -186,6 +186,38 @@ def test_half_the_precision_is_near_and_parameters_stay_float32(pooling: Pooling
         assert parameter.grad.dtype == parameter.dtype == torch.float32
 
 
+@pytest.mark.filterwarnings(r"ignore:The \.grad attribute of a Tensor that is not a leaf")  # torch's own tracing
+@pytest.mark.parametrize("pooling", list(Pooling))
+@pytest.mark.parametrize("masked", [False, True])
+def test_compiling_changes_nothing(pooling: Pooling, masked: bool) -> None:
+    """Traced as for compiling, but run by torch itself: a compiler takes half a minute."""
+    mask = np.arange(N_TOKENS) % 4 == 1 if masked else None
+    plain, compiled = make_model(9, pooling, mask), make_model(9, pooling, mask)
+    compiled.compile_layers(backend="aot_eager")
+    for texts in ([[3, 3, 1], [0], [4, 29, 4, 7, 2]], [[5], [1, 1]]):
+        batch = make_batch(texts)
+        for model in (plain, compiled):
+            model.zero_grad()
+            model(batch).square().sum().backward()
+        torch.testing.assert_close(compiled(batch), plain(batch))
+        for expected, found in zip(plain.parameters(), compiled.parameters(), strict=True):
+            torch.testing.assert_close(found.grad, expected.grad)
+    assert list(compiled.state_dict()) == list(plain.state_dict())
+
+
+@pytest.mark.parametrize("pooling", list(Pooling))
+@pytest.mark.parametrize("lookup", list(LOOKUPS))
+def test_a_part_without_texts_has_gradients_of_zero(pooling: Pooling, lookup: str) -> None:
+    """Of several processes, one may have no text of the last batch."""
+    model = make_model(10, pooling, lookup=lookup)
+    logits = model(make_batch([]))
+    assert logits.shape == (0, LANGUAGES)
+    logits.sum().backward()
+    for parameter in model.parameters():
+        assert parameter.grad is not None
+        assert not parameter.grad.any()
+
+
 def test_dropout_works_only_in_training() -> None:
     model = make_model(5, Pooling.average)
     model.dropout.p = 0.5
