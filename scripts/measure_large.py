@@ -6,7 +6,7 @@ end), memory-mapped as real ones are. Texts are token ids drawn as words are, wi
 rank; or, with --data, sentences of a corpus in Gemma 3's tokens. Labels are random, so that nothing is learned.
 Resident memory counts the pages of the embeddings that were read, which the system may take back at any time.
 
-example: python scripts/measure_large.py --pooling average --steps 200
+example: python scripts/measure_large.py --steps 200 --pooling average
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def make_batch(ids: NDArray[np.int32], lengths: NDArray[np.int32], labels: NDArr
         lengths=torch.from_numpy(lengths),
         labels=torch.from_numpy(labels),
         weights=torch.ones(len(labels)),
+        total=len(labels),
     )
 
 
@@ -153,20 +154,20 @@ def memory_gb() -> tuple[float, float]:
     return peak_gb, own
 
 
-def measure(model: LanguageModel, batches: Iterator[Batch], stages: Stages, warm_up: int) -> tuple[int, float]:
-    """Texts trained on and seconds, after the first ``warm_up`` steps."""
+def measure(model: LanguageModel, batches: Iterator[Batch], stages: Stages, warm_up: int) -> tuple[int, float, float]:
+    """Texts trained on, seconds, and seconds of CPU time, after the first ``warm_up`` steps."""
     optimizer = make_optimizer(model.parameters(), TrainingOptions(optimizer=Optimizer.adamw, learning_rate=0.01))
     model.train()
-    texts, begun = 0, time.perf_counter()
-    step = 0
+    texts, step = 0, 0
+    begun, begun_cpu = time.perf_counter(), time.process_time()
     while True:
         with stages("making batches"):
             batch = next(batches, None)
         if batch is None:
-            return texts, time.perf_counter() - begun
-        with stages("forward"):
+            return texts, time.perf_counter() - begun, time.process_time() - begun_cpu
+        with stages("forward, the rest"):
             loss = (cross_entropy(model(batch), batch.labels, reduction="none") * batch.weights).mean()
-        with stages("backward"):
+        with stages("backward, the rest"):
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
         with stages("optimizer"):
@@ -174,13 +175,13 @@ def measure(model: LanguageModel, batches: Iterator[Batch], stages: Stages, warm
         texts += len(batch)
         step += 1
         if step == warm_up:
-            texts, begun = 0, time.perf_counter()
+            texts, begun, begun_cpu = 0, time.perf_counter(), time.process_time()
             stages.seconds.clear()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pooling", type=Pooling, default=Pooling.average, choices=list(Pooling), metavar="POOLING")
+    parser.add_argument("--pooling", type=Pooling, nargs="+", default=[Pooling.average, Pooling.logsumexp])
     parser.add_argument("--precision", type=Precision, default=Precision.float32, metavar="PRECISION")
     parser.add_argument("--steps", type=int, default=200, help="steps that are timed")
     parser.add_argument("--warm-up", type=int, default=20, help="steps before, in which most pages are read first")
@@ -202,28 +203,33 @@ def main() -> int:
             write_embeddings(directory, ROWS, width, seed=index)
             parts.append(LocalSource(directory, TENSOR, width, directory).matrix())
         matrix = ConcatMatrix(parts)
-        torch.manual_seed(0)
-        lookup = make_lookup(matrix, torch.device("cpu"))
-        stages = Stages()
-        assert isinstance(lookup, MappedLookup)
-        lookup._bag = TimedBag(lookup._bag, stages)  # type: ignore[assignment]
-        model = LanguageModel(lookup, options.languages, options.pooling, precision=options.precision)
-        steps = options.warm_up + options.steps
-        if options.data is None:
-            batches = random_batches(steps, options.batch_size, options.languages, options.tokens)
-        else:
-            batches = corpus_batches(options.data, options.tokenizer, steps, options.batch_size, options.languages)
-        texts, seconds = measure(model, batches, stages, options.warm_up)
-        peak, own = memory_gb()
+        rows, columns = matrix.shape
+        print(f"embeddings {rows:,} x {columns:,} bfloat16 in {len(parts)} parts, {torch.get_num_threads()} threads")
+        for pooling in options.pooling:
+            report(matrix, pooling, options)
+    return 0
 
-    rows, columns = matrix.shape
-    print(f"embeddings {rows:,} x {columns:,} bfloat16 in {len(parts)} parts, {torch.get_num_threads()} threads")
-    print(f"{options.pooling.value}, {options.precision.value}, steps of {options.batch_size} texts")
-    print(f"{texts:,} texts in {seconds:.1f} s: {texts / seconds:,.0f} texts/s")
+
+def report(matrix: ConcatMatrix, pooling: Pooling, options: argparse.Namespace) -> None:
+    """Train with ``pooling`` and print what was measured."""
+    torch.manual_seed(0)
+    lookup = make_lookup(matrix, torch.device("cpu"))
+    stages = Stages()
+    assert isinstance(lookup, MappedLookup)
+    lookup._bag = TimedBag(lookup._bag, stages)  # type: ignore[assignment]
+    model = LanguageModel(lookup, options.languages, pooling, precision=options.precision)
+    steps = options.warm_up + options.steps
+    if options.data is None:
+        batches = random_batches(steps, options.batch_size, options.languages, options.tokens)
+    else:
+        batches = corpus_batches(options.data, options.tokenizer, steps, options.batch_size, options.languages)
+    texts, seconds, cpu = measure(model, batches, stages, options.warm_up)
+    peak, own = memory_gb()
+    print(f"{pooling.value}, {options.precision.value}, steps of {options.batch_size} texts")
+    print(f"  {texts:,} texts in {seconds:.1f} s: {texts / seconds:,.0f} texts/s; {cpu:.1f} s of CPU time")
     for name, spent in sorted(stages.seconds.items(), key=lambda item: -item[1]):
         print(f"  {name:<32} {spent / seconds:6.1%}")
-    print(f"peak resident memory {peak:.2f} GB, of which not pages of files, in the end: {own:.2f} GB")
-    return 0
+    print(f"  peak resident memory {peak:.2f} GB; not pages of files, in the end: {own:.2f} GB")
 
 
 if __name__ == "__main__":
