@@ -199,7 +199,7 @@ fn dot_group<S: Stored, const N: usize>(
     for (block, vector) in blocks.iter().enumerate() {
         let first = block * LANES;
         for index in 0..N {
-            if first % (LINE / size_of::<S::Raw>()) == 0 {
+            if first.is_multiple_of(LINE / size_of::<S::Raw>()) {
                 ask(next[index], first, 1);
             }
             sums[index] = multiply_add::<S>(sums[index], vector, rows[index], first);

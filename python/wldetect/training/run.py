@@ -163,6 +163,8 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
         options.projection.dropout,
         precision=options.precision,
     ).to(device)
+    if options.compile:
+        model.compile_layers()
     change = Augmentation(options.augmentation, options.seed) if options.augmentation.active else None
     loader = BatchLoader(
         dataset,

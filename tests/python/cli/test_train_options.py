@@ -95,6 +95,22 @@ def test_tensorboard(tiny_project: Project, run: Run) -> None:
     assert [event.step for event in events.Scalars("loss")] == [line["step"] for line in log(tiny_project)]
 
 
+def test_precision_and_compiling_reach_the_model(
+    tiny_project: Project, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wldetect.training.model import LanguageModel
+
+    compiled: list[str] = []
+    monkeypatch.setattr(LanguageModel, "compile_layers", lambda model: compiled.append(model.precision.value))
+    assert run(*tiny_project.train(*QUICK)).status == 0
+    exact = projection(tiny_project)
+    assert compiled == []
+    changes = ["--set", "training.precision=bfloat16", "--set", "training.compile=true"]
+    assert run(*tiny_project.train(*QUICK, *changes)).status == 0
+    assert compiled == ["bfloat16"]
+    assert projection(tiny_project) != exact
+
+
 def test_a_wrong_number_of_steps(tiny_project: Project, fails: Fails) -> None:
     expected = "training.eval_every (from the command line): expected int >= 0, found -1"
     fails(tiny_project.train("--eval-every", "-1"), expected)
