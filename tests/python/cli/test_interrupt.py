@@ -70,7 +70,7 @@ def tensors(path: Path) -> dict[str, bytes]:
 def test_interrupted_before_training(tiny_project: Project, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is nothing to save yet."""
 
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("wldetect.data.dataset.read_source", interrupt)
