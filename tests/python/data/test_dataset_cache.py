@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from wldetect.data import dataset as module
 from wldetect.data import readers
 from wldetect.data.dataset import DatasetReport
+from wldetect.data.shards import ShardWriter
 from wldetect.errors import DataError
 
 from .project import LABELS, CountingTokenizer, Project, WriteRows, content, definition, expected, rows_of, shards
@@ -135,6 +138,49 @@ def test_interruption_leaves_nothing(
     assert project.built() == []
     assert content(project.prepare()) == expected(project, zip(rows["language"], rows["text"], strict=True))
     assert len(project.built()) == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_fault_while_shuffling_leaves_nothing(
+    error: BaseException, project: Project, write_rows: WriteRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_rows(project.root / "corpus" / "a.parquet", rows_of(5, 5, 5))
+    save, saved = np.save, []
+
+    def failing(path: Path, array: Any) -> None:
+        saved.append(path)
+        if len(saved) == 4:
+            raise error
+        save(path, array)
+
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
+        patch.setattr(np, "save", failing)
+        project.changed(dataset__shard_texts=5).prepare()
+    assert len({path.parent for path in saved}) == 2
+    assert project.built() == []
+    assert len(project.changed(dataset__shard_texts=5).prepare()) == 15
+
+
+def test_another_process_may_be_faster(
+    project: Project, write_rows: WriteRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has written stays, since it may be in use; ours is thrown away."""
+    write_rows(project.root / "corpus" / "a.parquet", rows_of(2, 2, 2))
+    first = project.prepare()
+    assert first.path is not None
+    written = {path: path.stat().st_ino for path in first.path.rglob("*")}
+    report = first.path / "report.json"
+    hidden = report.rename(project.root / "report.json")
+    finish = ShardWriter.finish
+
+    def late(*arguments: Any) -> dict[str, int]:
+        hidden.rename(report)
+        return finish(*arguments)
+
+    monkeypatch.setattr(ShardWriter, "finish", late)
+    assert shards(project.prepare()) == shards(first)
+    assert {path: path.stat().st_ino for path in first.path.rglob("*")} == written
+    assert project.built() == [first.path.name]
 
 
 def test_damaged_directory_is_built_anew(project: Project, write_rows: WriteRows) -> None:
