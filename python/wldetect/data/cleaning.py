@@ -20,8 +20,8 @@ __all__ = ["Cleaner", "Reason", "duplicate_key"]
 
 _EXAMPLES = 3
 _LONGEST_EXAMPLE = 200
-# Characters whose scripts are looked up at a time.
-_CHARACTERS = 1 << 22
+# Characters whose scripts are looked up at a time, or about: texts are not split.
+_CHARACTERS = 1 << 17
 
 
 class Reason(str, Enum):
@@ -158,16 +158,20 @@ class Cleaner:
         """Letters of each text, those of a known script, and those of its label's script; int64 [n] each."""
         counts = np.zeros((3, len(texts)), dtype=np.int64)
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-        # Texts in runs of about so many characters, because one may be very long.
-        runs = (np.cumsum(lengths) - lengths) // _CHARACTERS
-        for first, last in zip(*_runs(runs), strict=True):
+        n_codes = self._scripts.shape[1]
+        # Letters of a script, and of those the ones that the label has.
+        right = (self._scripts & (np.arange(n_codes) > 1)).ravel()
+        for first, last in zip(*_runs((np.cumsum(lengths) - lengths) // _CHARACTERS), strict=True):
+            mine = lengths[first:last]
             points = np.frombuffer("".join(texts[first:last]).encode("utf-32-le", "surrogatepass"), dtype="<u4")
-            owner = np.repeat(np.arange(first, last), lengths[first:last])
             scripts = letter_scripts()[points]
-            for row, hits in enumerate(
-                (scripts > 0, scripts > 1, (scripts > 1) & self._scripts[labels[owner], scripts])
-            ):
-                counts[row] += np.bincount(owner[hits], minlength=len(texts))
+            of_label = right[np.repeat(labels[first:last] * n_codes, mine) + scripts]
+            # Sums of texts without characters, of which there is no sum, stay 0.
+            some = np.flatnonzero(mine)
+            starts = (np.cumsum(mine) - mine)[some]
+            for row, hits in enumerate((scripts > 0, scripts > 1, of_label)):
+                if len(some):
+                    counts[row, first + some] = np.add.reduceat(hits, starts, dtype=np.int64)
         return counts[0], counts[1], counts[2]
 
 

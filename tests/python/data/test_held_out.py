@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wldetect.data.held_out import read_held_out, text_hash, text_hashes, write_hashes
+from wldetect.data.held_out import _plain, read_held_out, text_hash, text_hashes, write_hashes
 from wldetect.errors import DataError
 
 from .project import WriteRows
@@ -57,10 +57,13 @@ def test_other_texts_are_others(text: str, other: str) -> None:
 @settings(deadline=None)
 @given(st.text(max_size=30))
 def test_what_is_plain_stays(text: str) -> None:
-    from wldetect.data.held_out import _plain
-
     assert text_hash(_plain(text)) == text_hash(text)
-    assert text_hashes([text]).tolist() == [int(text_hash(text), 16)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(st.sampled_from("aÉ .,\n-\u200bﬁ中\u0301") | st.characters(), max_size=8), max_size=8))
+def test_many_hashes_are_those_of_each(texts: list[str]) -> None:
+    assert text_hashes(texts).tolist() == [int(text_hash(text), 16) for text in texts]
 
 
 def test_texts_of_a_source(tmp_path: Path, write_rows: WriteRows) -> None:
