@@ -80,7 +80,8 @@ class HubRows:
 def read_source(name: str, split: str, columns: Columns, cache_dir: Path, *, progress: bool = False) -> SourceRows:
     """Open the rows of ``name``: a file, a pattern of files, a directory, or a hub id.
 
-    They are read once, checked, and kept in ``cache_dir`` under a name made from their content.
+    They are read once, checked, and kept in ``cache_dir`` under a name made from their content. Where the hub cannot be
+    reached, what was read of it before serves, with a warning.
 
     Args:
         name: parquet, JSON lines, CSV or TSV files; a directory of them; a directory of text files named by label
@@ -96,15 +97,43 @@ def read_source(name: str, split: str, columns: Columns, cache_dir: Path, *, pro
         DataError: no such split, a column that is not there or of another type, a damaged file, text that is not UTF-8.
     """
     files = find_files(name, split)
-    tables: Iterable[pa.Table]
+    directory = cache_dir / "sources"
     if files is None:
+        return _read_hub_source(name, split, columns, directory, progress)
+    fingerprint = files_fingerprint(files.paths)
+    tables = chain.from_iterable(open_rows(path, files.kind).tables(columns) for path in files.paths)
+    return _kept(name, fingerprint, columns, tables, directory, progress)
+
+
+def _read_hub_source(name: str, split: str, columns: Columns, directory: Path, progress: bool) -> SourceRows:
+    """As `read_source`; what was read the last time serves where the hub cannot be reached."""
+    key = json.dumps([_CACHE_VERSION, name, split, asdict(columns)])
+    last = directory / f"{hashlib.sha256(key.encode()).hexdigest()}.hub"
+    try:
         found = load_hub(name, split)
-        fingerprint, tables = found.fingerprint, read_hub(found, columns, name)
-    else:
-        fingerprint = files_fingerprint(files.paths)
-        tables = chain.from_iterable(open_rows(path, files.kind).tables(columns) for path in files.paths)
+    except DataError as error:
+        fingerprint = last.read_text(encoding="ascii") if last.is_file() else ""
+        path = _path_of(fingerprint, columns, directory)
+        if not path.is_file():
+            raise
+        print(f"warning: {error}; what was read of it before is used", file=sys.stderr)
+        return SourceRows(name, path, fingerprint)
+    source = _kept(name, found.fingerprint, columns, read_hub(found, columns, name), directory, progress)
+    with atomic_path(last) as temporary:
+        temporary.write_text(found.fingerprint, encoding="ascii")
+    return source
+
+
+def _path_of(fingerprint: str, columns: Columns, directory: Path) -> Path:
     key = json.dumps([_CACHE_VERSION, fingerprint, asdict(columns)])
-    path = cache_dir / "sources" / f"{hashlib.sha256(key.encode()).hexdigest()}.arrow"
+    return directory / f"{hashlib.sha256(key.encode()).hexdigest()}.arrow"
+
+
+def _kept(
+    name: str, fingerprint: str, columns: Columns, tables: Iterable[pa.Table], directory: Path, progress: bool
+) -> SourceRows:
+    """The copy of ``tables``, which are read only if there is none."""
+    path = _path_of(fingerprint, columns, directory)
     if not path.is_file():
         with _bar(name, progress) as bar, atomic_path(path) as temporary, _quietly():
             _write(temporary, columns, tables, bar)

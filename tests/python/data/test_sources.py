@@ -264,6 +264,32 @@ def test_connection_that_breaks_leaves_no_copy(monkeypatch: pytest.MonkeyPatch, 
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
+def test_what_was_read_before_serves_where_the_hub_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch, read: Read, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_hub(monkeypatch, datasets.Dataset.from_dict({"text": ["a"], "language": ["x"], "weight": [1.0]}))
+    first = read("someone/corpus")
+    on_hub(monkeypatch, datasets.Dataset.from_dict({"text": ["b"], "language": ["x"], "weight": [1.0]}), "c2")
+    second = read("someone/corpus")
+    assert second.path != first.path
+    assert capsys.readouterr().err == ""
+    on_hub(monkeypatch, ConnectionError("no network"))
+    assert read("someone/corpus") == second
+    warning = "split 'train' cannot be loaded from the hub: no network; what was read of it before is used"
+    assert capsys.readouterr().err == f"warning: someone/corpus: no such file or directory, and {warning}\n"
+    for other in (("someone/corpus", "dev"), ("someone/corpus", "train", WEIGHTED), ("someone/else", "train")):
+        with pytest.raises(DataError, match="no network"):
+            read(*other)
+    # A data set that is gone is gone.
+    on_hub(monkeypatch, datasets.exceptions.DatasetNotFoundError("gone"))
+    with pytest.raises(FileNotFoundError):
+        read("someone/corpus")
+    second.path.unlink()
+    on_hub(monkeypatch, ConnectionError("no network"))
+    with pytest.raises(DataError, match="no network"):
+        read("someone/corpus")
+
+
 def test_hub_is_asked_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Notes on retries would come before the one line that an error is to be."""
     names = ["datasets", "huggingface_hub", "huggingface_hub.utils._http"]
