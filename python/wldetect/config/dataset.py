@@ -18,7 +18,7 @@ class CleaningConfig(Section):
 
     Attributes:
         nfc: put texts into Unicode's normalization form C.
-        deduplicate: keep one of the texts of a language that are equal but for white space and normalization.
+        deduplicate: keep one of the texts of a language that are equal but for case, white space and normalization.
         min_script_share: leave out texts of whose letters a smaller share is in the script that the label names.
         min_letters: leave out texts with fewer letters.
     """
@@ -77,7 +77,7 @@ class DatasetConfig(_SourceFields):
         max_repeats: how often ``sampling_alpha`` may take one text.
         cleaning: what is done about the texts before any is counted.
         held_out: data sets, or files of hashes, whose texts must not be trained on; they are removed from the sources.
-        shard_texts: texts of one shard of the tokenized form; one shard is held in memory at a time.
+        shard_texts: texts of one shard of the tokenized form, on average; training holds two shards in memory.
         seed: of every random choice about the data.
     """
 
