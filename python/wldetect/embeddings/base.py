@@ -20,11 +20,15 @@ __all__ = [
     "EmbeddingSource",
     "RowIds",
     "check_hidden_dim",
+    "check_ids",
+    "file_fingerprint",
+    "special_token_ids",
     "tensor_fingerprint",
     "token_strings",
 ]
 
 RowIds: TypeAlias = "NDArray[np.integer[Any]] | slice"
+_BLOCK_BYTES = 2**20
 
 
 class EmbeddingMatrix(ABC):
@@ -56,10 +60,11 @@ class EmbeddingMatrix(ABC):
 
     @abstractmethod
     def parts(self) -> tuple[NDArray[Any], ...] | None:
-        """The arrays that the matrix is stored as, side by side in the order of their columns.
+        """The stored arrays whose rows, side by side in this order, are the rows of the matrix.
 
-        Each is read-only and C-contiguous [V, D_i], of float32, float16 or uint16 (the bits of bfloat16), and need not
-        be aligned. Nothing is read or copied. None where the matrix is stored in another way; use `rows` then.
+        Each is [V, D_i], read-only and C-contiguous, of float32, float16, or uint16 that holds the bits of bfloat16;
+        the D_i add up to D. Nothing is read or copied. Alignment is not guaranteed: a tensor mapped in a safetensors
+        file starts wherever the file put it. None where the matrix is not stored like that; use `rows` then.
         """
 
 
@@ -79,7 +84,9 @@ class EmbeddingSource(ABC):
         """The embeddings, memory-mapped.
 
         Raises:
-            EmbeddingError: the tensor cannot be read as float32, or there is no room for the cached copy.
+            OSError: a file cannot be read or written.
+            EmbeddingError: the tensor cannot be read as float32 or cannot be fetched, or there is no room for the
+                cached copy.
         """
 
     @abstractmethod
@@ -89,6 +96,16 @@ class EmbeddingSource(ABC):
         Raises:
             EmbeddingError: the tokenizer is missing, malformed, or cannot be rebuilt exactly.
         """
+
+    def provenance(self) -> dict[str, object]:
+        """Where the embeddings come from, as plain data for the record of a training run.
+
+        ``source`` is what `describe` says, ``sha256`` what `fingerprint` does; kinds of sources add keys of their own.
+
+        Raises:
+            as `fingerprint`.
+        """
+        return {"source": self.describe(), "sha256": self.fingerprint()}
 
 
 class ArrayMatrix(EmbeddingMatrix):
@@ -115,7 +132,7 @@ class ArrayMatrix(EmbeddingMatrix):
         if isinstance(ids, slice):
             picked = self._array[ids]
         else:
-            _check_ids(ids, self._array.shape[0])
+            check_ids(ids, self._array.shape[0])
             picked = self._array[ids]
         if picked.dtype.kind == "u":
             bits = picked.astype(np.uint32, order="C")
@@ -134,14 +151,15 @@ class ArrayMatrix(EmbeddingMatrix):
         return (self._array,) if usable else None
 
 
-def _check_ids(ids: NDArray[np.integer[Any]], n_rows: int) -> None:
+def check_ids(ids: NDArray[np.integer[Any]], n_rows: int) -> None:
+    """Check that ``ids`` are row numbers of a matrix of ``n_rows``; raises as `EmbeddingMatrix.rows`."""
     if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype.kind not in "iu":
         raise TypeError("ids: expected a slice or a 1-D numpy array of integers")
     if ids.size and (int(ids.min()) < 0 or int(ids.max()) >= n_rows):
         raise IndexError(f"ids: expected 0 to {n_rows - 1}, found {int(ids.min())} to {int(ids.max())}")
 
 
-def check_hidden_dim(expected: int, shape: Sequence[int], tensor: str, file: Path) -> None:
+def check_hidden_dim(expected: int, shape: Sequence[int], tensor: str, file: Path | str) -> None:
     """Compare the configured ``hidden_dim`` with a tensor's shape (V, D).
 
     Raises:
@@ -156,9 +174,34 @@ def check_hidden_dim(expected: int, shape: Sequence[int], tensor: str, file: Pat
 
 def tensor_fingerprint(data: NDArray[Any], dtype: str, shape: Sequence[int]) -> str:
     """SHA-256 (hex) of a tensor: its storage type by name, its shape and the bytes of ``data`` (C-contiguous)."""
-    digest = hashlib.sha256(f"{dtype} {' x '.join(map(str, shape))}\n".encode())
+    digest = _fingerprint_of(dtype, shape)
     digest.update(data.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def file_fingerprint(path: Path, start: int, end: int, dtype: str, shape: Sequence[int]) -> str:
+    """`tensor_fingerprint` of the bytes [start, end) of a file, which are read rather than mapped: pages of a mapping
+    count as memory of the process.
+
+    Raises:
+        OSError: the file cannot be read.
+        EmbeddingError: it ends before ``end``.
+    """
+    digest = _fingerprint_of(dtype, shape)
+    with path.open("rb") as file:
+        file.seek(start)
+        left = end - start
+        while left:
+            block = file.read(min(left, _BLOCK_BYTES))
+            if not block:
+                raise EmbeddingError(f"{path}: truncated: expected {left} bytes more")
+            digest.update(block)
+            left -= len(block)
+    return digest.hexdigest()
+
+
+def _fingerprint_of(dtype: str, shape: Sequence[int]) -> hashlib._Hash:
+    return hashlib.sha256(f"{dtype} {' x '.join(map(str, shape))}\n".encode())
 
 
 def token_strings(tokenizer_json: str) -> dict[int, str]:
@@ -179,3 +222,16 @@ def token_strings(tokenizer_json: str) -> dict[int, str]:
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise EmbeddingError(f"tokenizer.json: expected a tokenizer with a vocabulary, found {error!r}") from error
     return tokens
+
+
+def special_token_ids(tokenizer_json: str) -> set[int]:
+    """The ids of the added tokens that a ``tokenizer.json`` calls special: marks that ordinary text does not contain.
+
+    Raises:
+        EmbeddingError: the text is not a ``tokenizer.json``.
+    """
+    try:
+        added = json.loads(tokenizer_json).get("added_tokens") or ()
+        return {int(token["id"]) for token in added if token.get("special") is True}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise EmbeddingError(f"tokenizer.json: expected a list of added tokens, found {error!r}") from error

@@ -27,6 +27,7 @@ from wldetect.embeddings.gguf_tokenizer import (
     build_tokenizer_json,
     read_pieces,
 )
+from wldetect.embeddings.tensor_names import is_input_module, listed
 from wldetect.errors import EmbeddingError, MissingExtraError
 from wldetect.files import atomic_path, require_free_space
 
@@ -35,9 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GGUFSource"]
 
-# The input embedding's name in every GGUF file, and what the Hugging Face layouts call the same module.
+# The input embedding's name in every GGUF file.
 _GGUF_NAME = "token_embd.weight"
-_HF_MODULES = ("embed_tokens", "wte", "word_embeddings", "tok_embeddings")
 # Values dequantized at a time: 32 MB of float32, small against the memory of any machine that trains.
 _CHUNK_VALUES = 8 * 2**20
 _HASH_CHUNK_BYTES = 2**20
@@ -255,14 +255,14 @@ def _check_complete(file: GGUFFile, sizes: dict[GGMLQuantizationType, tuple[int,
 def _find_tensor(file: GGUFFile, name: str) -> GGUFTensor:
     stem = name.removesuffix(".weight")
     wanted = [name, f"{stem}.weight", stem]
-    if stem.rpartition(".")[2] in _HF_MODULES:
+    if is_input_module(name):
         wanted.append(_GGUF_NAME)
     tensor = next((file.tensors[candidate] for candidate in wanted if candidate in file.tensors), None)
     if tensor is None:
         matrices = [t.name for t in file.tensors.values() if len(t.shape) == 2]
         likely = [n for n in matrices if "emb" in n or "wte" in n] or matrices
-        listed = ", ".join(likely[:5]) + (", ..." if len(likely) > 5 else "") if likely else "no matrix at all"
-        raise EmbeddingError(f"{file.path}: embedding_layer_name: expected one of {listed}, found {name!r}")
+        expected = f"one of {listed(likely)}" if likely else "a matrix, but there is none"
+        raise EmbeddingError(f"{file.path}: embedding_layer_name: expected {expected}, found {name!r}")
     if len(tensor.shape) != 2 or 0 in tensor.shape:
         found = " x ".join(map(str, tensor.shape)) or "a single value"
         raise EmbeddingError(f"{file.path}: tensor {tensor.name}: expected tokens x dimensions, found {found}")

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wldetect.embeddings.base import (
-    ArrayMatrix,
-    EmbeddingMatrix,
-    EmbeddingSource,
-    check_hidden_dim,
-    tensor_fingerprint,
-)
-from wldetect.embeddings.safetensors_file import SafetensorsEntry, read_safetensors_header
-from wldetect.errors import EmbeddingError
+from wldetect.embeddings.base import ArrayMatrix, EmbeddingMatrix, EmbeddingSource, file_fingerprint
+from wldetect.embeddings.checkpoint import CheckpointFiles, StoredTensor, locate_embedding, tokenizer_text
+from wldetect.embeddings.safetensors_file import MAPPED_AS, SafetensorsEntry, read_safetensors_header
 
-__all__ = ["LocalSource"]
-
-_SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
-# How each storage type is mapped; numpy has no bfloat16, so its bits are mapped as integers.
-_MAPPED_AS = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+__all__ = ["LocalSource", "map_tensor"]
 
 
 class LocalSource(EmbeddingSource):
@@ -34,115 +23,67 @@ class LocalSource(EmbeddingSource):
 
     Args:
         directory: the model's directory.
-        tensor_name: the tensor, with or without ``.weight``.
+        tensor_name: the tensor, with or without ``.weight``; see `find_embedding` for what it may stand for.
         hidden_dim: D as configured.
-        cache_dir: unused, for sources of every kind are opened alike.
+        shard_pattern: look only into the files whose names match it.
 
     Raises:
         OSError: the directory or a shard is missing or unreadable.
-        EmbeddingError: a file is malformed, or the tensor is missing, of another type or of another shape.
+        EmbeddingError: a file is malformed, or the tensor is missing, ambiguous, of another type or of another shape.
     """
 
-    def __init__(self, directory: Path, tensor_name: str, hidden_dim: int, cache_dir: Path) -> None:
-        self._directory = directory
-        self._file, self._name, self._entry = _locate(directory, tensor_name)
-        shape = self._entry.shape
-        if len(shape) != 2 or 0 in shape:
-            raise EmbeddingError(
-                f"{self._file}: tensor {self._name}: shape: expected tokens x dimensions, found {list(shape)}"
-            )
-        if self._entry.dtype not in _MAPPED_AS:
-            raise EmbeddingError(
-                f"{self._file}: tensor {self._name}: dtype: expected one of {', '.join(_MAPPED_AS)}, "
-                f"found {self._entry.dtype}"
-            )
-        check_hidden_dim(hidden_dim, shape, self._name, self._file)
-        _check_config(directory / "config.json", shape[0], shape[1])
-        self._array: NDArray[Any] = np.memmap(
-            self._file,
-            dtype=_MAPPED_AS[self._entry.dtype],
-            mode="r",
-            offset=self._entry.start,
-            shape=(shape[0], shape[1]),
-        )
+    def __init__(self, directory: Path, tensor_name: str, hidden_dim: int, shard_pattern: str | None = None) -> None:
+        self._files = _Directory(directory)
+        self._tensor = locate_embedding(self._files, tensor_name, hidden_dim, shard_pattern)
+        self._path = directory / self._tensor.file
+        self._array = map_tensor(self._path, self._tensor)
         self._fingerprint: str | None = None
 
     def describe(self) -> str:
-        return f"{self._file}: {self._name} ({self._array.shape[0]} x {self._array.shape[1]}, {self._entry.dtype})"
+        return f"{self._path}: {self._tensor.describe()}"
 
     def fingerprint(self) -> str:
         if self._fingerprint is None:
-            self._fingerprint = tensor_fingerprint(self._array, self._entry.dtype, self._array.shape)
+            entry = self._tensor.entry
+            self._fingerprint = file_fingerprint(self._path, entry.start, entry.end, entry.dtype, entry.shape)
         return self._fingerprint
 
     def matrix(self) -> EmbeddingMatrix:
         return ArrayMatrix(self._array)
 
     def tokenizer_json(self) -> str:
-        path = self._directory / "tokenizer.json"
-        try:
-            text = path.read_text(encoding="utf-8")
-            json.loads(text)
-        except FileNotFoundError as error:
-            raise EmbeddingError(
-                f"{self._directory}: expected tokenizer.json, the tokenizer that the embeddings belong to, found none"
-            ) from error
-        except (ValueError, RecursionError) as error:
-            raise EmbeddingError(f"{path}: expected JSON in UTF-8: {error}") from error
-        return text
+        return tokenizer_text(self._files)
 
 
-def _locate(directory: Path, name: str) -> tuple[Path, str, SafetensorsEntry]:
-    """The file that holds the tensor, the tensor's exact name, and where it is."""
-    single, index = directory / _SINGLE, directory / _INDEX
-    if single.is_file():
-        entries = read_safetensors_header(single)
-        exact = _match(name, list(entries), single)
-        return single, exact, entries[exact]
-    if not index.is_file():
-        raise EmbeddingError(f"{directory}: expected {_SINGLE} or {_INDEX}, found neither")
-    weight_map = _read_object(index).get("weight_map")
-    if not isinstance(weight_map, dict):
-        raise EmbeddingError(f"{index}: weight_map: expected file names by tensor, found {weight_map!r}"[:300])
-    exact = _match(name, list(weight_map), index)
-    shard = weight_map[exact]
-    # A plain name: an index must not lead out of its own directory.
-    if not isinstance(shard, str) or Path(shard).name != shard or shard in ("", ".."):
-        raise EmbeddingError(f"{index}: weight_map.{exact}: expected a file name, found {shard!r}")
-    entries = read_safetensors_header(directory / shard)
-    if exact not in entries:
-        raise EmbeddingError(f"{directory / shard}: expected the tensor {exact} that {_INDEX} puts there, found none")
-    return directory / shard, exact, entries[exact]
+def map_tensor(path: Path, tensor: StoredTensor) -> NDArray[Any]:
+    """The tensor as a read-only array [V, D] over its bytes in the safetensors file ``path``.
+
+    Nothing aligns the data of that format: the array may start at any byte.
+
+    Raises:
+        OSError: the file cannot be mapped.
+    """
+    entry = tensor.entry
+    shape = (entry.shape[0], entry.shape[1])
+    return np.memmap(path, dtype=MAPPED_AS[entry.dtype], mode="r", offset=entry.start, shape=shape)
 
 
-def _match(name: str, names: list[str], file: Path) -> str:
-    stem = name.removesuffix(".weight")
-    for candidate in (name, f"{stem}.weight", stem):
-        if candidate in names:
-            return candidate
-    likely = [n for n in sorted(names) if any(part in n for part in ("embed", "wte", "tok_emb"))] or sorted(names)
-    listed = ", ".join(likely[:5]) + (", ..." if len(likely) > 5 else "") if likely else "no tensor at all"
-    raise EmbeddingError(f"{file}: embedding_layer_name: expected one of {listed}, found {name!r}")
+class _Directory(CheckpointFiles):
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
 
+    @property
+    def where(self) -> str:
+        return str(self._directory)
 
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise EmbeddingError(f"{path}: expected JSON in UTF-8: {error}") from error
-    if not isinstance(value, dict):
-        raise EmbeddingError(f"{path}: expected a JSON object, found {type(value).__name__}")
-    return value
+    def names(self) -> list[str]:
+        return sorted(path.name for path in self._directory.iterdir() if path.is_file())
 
+    def path(self, name: str) -> Path:
+        return self._directory / name
 
-def _check_config(path: Path, n_tokens: int, width: int) -> None:
-    if not path.is_file():
-        return
-    config = _read_object(path)
-    # Models of several modalities keep the language model's sizes one level down.
-    nested = config.get("text_config")
-    for section in (config, nested if isinstance(nested, dict) else {}):
-        for key, found in (("hidden_size", width), ("vocab_size", n_tokens)):
-            expected = section.get(key)
-            if expected is not None and expected != found:
-                raise EmbeddingError(f"{path}: {key}: expected {found} (the embedding tensor), found {expected!r}")
+    def header(self, name: str) -> dict[str, SafetensorsEntry]:
+        return read_safetensors_header(self._directory / name)
+
+    def label(self, name: str) -> str:
+        return str(self._directory / name)

@@ -30,6 +30,8 @@ class ModelSourceConfigLike(Protocol):
     @property
     def embedding_layer_name(self) -> str: ...
     @property
+    def shard_pattern(self) -> str | None: ...
+    @property
     def source(self) -> str | None: ...
     @property
     def sha256(self) -> str | None: ...
@@ -90,7 +92,7 @@ def _open(model: ModelSourceConfigLike, config_path: Path, cache_dir: Path) -> E
     if path.is_dir():
         if model.sha256 is not None:
             raise EmbeddingError(f"sha256: expected for a GGUF file only, found with the directory {path}")
-        return LocalSource(path, name, hidden_dim, cache_dir)
+        return LocalSource(path, name, hidden_dim, model.shard_pattern)
     if path.suffix.lower() != ".gguf":
         raise EmbeddingError(f"source: expected a directory or a .gguf file, found {path}")
     return GGUFSource(path, name, hidden_dim, cache_dir, model.sha256)

@@ -302,7 +302,7 @@ def _provenance(
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "config": config.to_dict(),
         "config_sha256": config.fingerprint(),
-        "embeddings": {"sha256": source.fingerprint()},
+        "embeddings": source.provenance(),
         "tokenizer": {"sha256": tokenizer.sha256},
         "corpus": {
             "sha256": report.fingerprint,

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from .project import LANGUAGES, WIDTH, Fails, Project, rewrite_tensors
 
@@ -141,9 +142,10 @@ def test_hidden_dim(tiny_project: Project, refuses: Refuses) -> None:
 
 
 def test_embedding_layer_name(tiny_project: Project, refuses: Refuses) -> None:
-    tiny_project.edit(tiny_project.model_config, "model.embedding_layer_name", "wte")
-    message = refuses(parts=[tiny_project.embeddings / "model.safetensors"])
-    assert "embedding_layer_name: expected one of model.embed_tokens.weight, found 'wte'" in message
+    path = tiny_project.embeddings / "model.safetensors"
+    save_file({"model.embedder.weight": load_file(path)["model.embed_tokens.weight"]}, path)
+    message = refuses(parts=[path])
+    assert "embedding_layer_name: expected one of model.embedder.weight, found 'model.embed_tokens'" in message
 
 
 def test_sizes_of_the_language_model(tiny_project: Project, refuses: Refuses) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -11,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from wldetect.embeddings.base import ArrayMatrix, check_hidden_dim, tensor_fingerprint, token_strings
+from wldetect.embeddings.base import (
+    ArrayMatrix,
+    check_hidden_dim,
+    file_fingerprint,
+    special_token_ids,
+    tensor_fingerprint,
+    token_strings,
+)
 from wldetect.errors import EmbeddingError
 
 from .builders import matrix, word_tokenizer
@@ -134,3 +142,22 @@ def test_token_strings_of_each_kind_of_vocabulary() -> None:
 def test_token_strings_of_something_else(text: str) -> None:
     with pytest.raises(EmbeddingError, match=r"tokenizer\.json: expected a tokenizer with a vocabulary"):
         token_strings(text)
+
+
+def test_special_tokens() -> None:
+    added = '[{"id": 3, "special": true}, {"id": 4, "special": false}, {"id": 5}]'
+    assert special_token_ids(f'{{"added_tokens": {added}}}') == {3}
+    assert special_token_ids("{}") == set()
+    with pytest.raises(EmbeddingError, match=r"tokenizer\.json: expected a list of added tokens"):
+        special_token_ids('{"added_tokens": [3]}')
+
+
+@pytest.mark.parametrize("n_rows", [1, 700, 90_000])
+def test_fingerprint_of_a_file_is_that_of_its_values(tmp_path: Path, n_rows: int) -> None:
+    values = matrix(n_rows, 3)
+    path = tmp_path / "file"
+    path.write_bytes(b"before" + values.tobytes() + b"after")
+    expected = tensor_fingerprint(values, "F32", values.shape)
+    assert file_fingerprint(path, 6, 6 + values.nbytes, "F32", values.shape) == expected
+    with pytest.raises(EmbeddingError, match="truncated: expected 1 bytes more"):
+        file_fingerprint(path, 6, 6 + values.nbytes + 6, "F32", values.shape)

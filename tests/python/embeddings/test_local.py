@@ -22,7 +22,7 @@ NAME = "model.embed_tokens.weight"
 
 
 def open_directory(directory: Path, name: str = NAME, width: int = 5) -> LocalSource:
-    return LocalSource(directory, name, width, directory / "unused")
+    return LocalSource(directory, name, width)
 
 
 @pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])
@@ -33,7 +33,6 @@ def test_single_file(tmp_path: Path, dtype: str) -> None:
     assert np.array_equal(source.matrix().rows(slice(None)), widened(values, dtype))
     assert source.describe() == f"{tmp_path / 'model.safetensors'}: {NAME} (4 x 5, {dtype})"
     assert source.tokenizer_json() == word_tokenizer(["a", "b", "c", "d"])
-    assert not (tmp_path / "unused").exists()
 
 
 @pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])
@@ -68,12 +67,52 @@ def test_name_with_and_without_weight(tmp_path: Path, stored: str, asked: str) -
 
 
 def test_missing_tensor_lists_what_looks_like_embeddings(tmp_path: Path) -> None:
-    write_directory(tmp_path, matrix(4, 5))
+    write_directory(tmp_path, matrix(4, 5), name="model.embedder.weight")
     with pytest.raises(EmbeddingError) as caught:
         open_directory(tmp_path, "wte")
     assert str(caught.value) == (
-        f"{tmp_path / 'model.safetensors'}: embedding_layer_name: expected one of {NAME}, found 'wte'"
+        f"{tmp_path / 'model.safetensors'}: embedding_layer_name: expected one of model.embedder.weight, found 'wte'"
     )
+
+
+def test_renamed_tensor_is_found(tmp_path: Path) -> None:
+    source = open_directory(write_directory(tmp_path, matrix(4, 5), name="transformer.wte.weight"))
+    assert source.describe().endswith("model.safetensors: transformer.wte.weight (4 x 5, F32)")
+
+
+def test_shard_pattern(tmp_path: Path) -> None:
+    """Files without an index, two of which have an embedding."""
+    for name, seed in (("a.safetensors", 1), ("b.safetensors", 2)):
+        (tmp_path / name).write_bytes(safetensors_bytes({NAME: stored_as(matrix(4, 5, seed), "F32")}))
+    expected = "found neither, but a.safetensors, b.safetensors: choose among them with shard_pattern"
+    with pytest.raises(EmbeddingError, match=expected):
+        open_directory(tmp_path)
+    for pattern, seed in (("a*", 1), ("[bc].safetensors", 2)):
+        found = LocalSource(tmp_path, NAME, 5, pattern).matrix().rows(slice(None))
+        assert np.array_equal(found, matrix(4, 5, seed))
+    expected = r"shard_pattern: expected one that matches any of a\.safetensors, b\.safetensors, found 'c\*'"
+    with pytest.raises(EmbeddingError, match=expected):
+        LocalSource(tmp_path, NAME, 5, "c*")
+
+
+def test_the_only_file_may_have_any_name(tmp_path: Path) -> None:
+    write_directory(tmp_path, matrix(4, 5))
+    (tmp_path / "model.safetensors").rename(tmp_path / "weights.safetensors")
+    assert open_directory(tmp_path).matrix().shape == (4, 5)
+
+
+def test_parts_are_the_stored_array(tmp_path: Path) -> None:
+    values = matrix(4, 5)
+    (part,) = open_directory(write_directory(tmp_path, values, "BF16")).matrix().parts() or ()
+    assert part.dtype == np.uint16
+    assert np.array_equal(part, values.view(np.uint16)[:, 1::2])
+    assert part.flags.c_contiguous
+    assert not part.flags.writeable
+
+
+def test_provenance(tmp_path: Path) -> None:
+    source = open_directory(write_directory(tmp_path, matrix(4, 5)))
+    assert source.provenance() == {"source": source.describe(), "sha256": source.fingerprint()}
 
 
 def test_hidden_dim_is_compared(tmp_path: Path) -> None:
@@ -142,7 +181,7 @@ def test_directory_without_a_model(tmp_path: Path) -> None:
     ("index", "expected"),
     [
         ({}, "weight_map: expected file names by tensor, found None"),
-        ({"weight_map": {}}, "embedding_layer_name: expected one of no tensor at all"),
+        ({"weight_map": {}}, "embedding_layer_name: expected a tensor, but there is no tensor at all"),
         ({"weight_map": {NAME: 3}}, "expected a file name, found 3"),
         ({"weight_map": {NAME: "../outside.safetensors"}}, "expected a file name, found '../outside.safetensors'"),
         ({"weight_map": {NAME: ""}}, "expected a file name, found ''"),

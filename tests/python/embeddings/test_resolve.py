@@ -26,6 +26,7 @@ class Model:
     embedding_layer_name: str = "model.embed_tokens.weight"
     sha256: str | None = None
     name: str = "org/model"
+    shard_pattern: str | None = None
 
 
 @dataclass(frozen=True)
