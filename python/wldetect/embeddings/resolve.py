@@ -10,6 +10,7 @@ from typing import Protocol
 from wldetect.embeddings.base import EmbeddingSource
 from wldetect.embeddings.concat import ConcatSource
 from wldetect.embeddings.gguf import GGUFSource
+from wldetect.embeddings.hub import HubSource
 from wldetect.embeddings.local import LocalSource
 from wldetect.embeddings.pypi import assemble
 from wldetect.errors import EmbeddingError
@@ -34,6 +35,8 @@ class ModelSourceConfigLike(Protocol):
     @property
     def source(self) -> str | None: ...
     @property
+    def revision(self) -> str | None: ...
+    @property
     def sha256(self) -> str | None: ...
 
 
@@ -48,7 +51,8 @@ def open_source(model: ModelSourceConfigLike, config_path: Path, cache_dir: Path
     """Open the source of one model.
 
     ``source`` is a directory or a GGUF file (a relative path is looked up beside ``config_path``, then in the current
-    directory), or ``pypi:`` and the name of an installed package that holds a GGUF file in parts.
+    directory), ``pypi:`` and the name of an installed package that holds a GGUF file in parts, or else the id of a
+    model on the hub. Where it is absent, ``name`` is that id.
 
     Args:
         model: the model's configuration.
@@ -57,8 +61,8 @@ def open_source(model: ModelSourceConfigLike, config_path: Path, cache_dir: Path
 
     Raises:
         OSError: a file of the source cannot be read.
-        EmbeddingError: the source does not exist, is malformed or does not match the configuration; begins with
-            ``config_path``. A Hugging Face Hub id raises it too: downloading is not supported in this version.
+        EmbeddingError: the source does not exist, cannot be fetched, is malformed or does not match the configuration;
+            begins with ``config_path``.
         MissingExtraError: a package that the source needs is not installed.
     """
     cache_dir = default_cache_dir() if cache_dir is None else cache_dir
@@ -80,15 +84,18 @@ def open_sources(model_config: ModelConfigLike, config_path: Path, cache_dir: Pa
 
 def _open(model: ModelSourceConfigLike, config_path: Path, cache_dir: Path) -> EmbeddingSource:
     name, hidden_dim, source = model.embedding_layer_name, model.hidden_dim, model.source
+    path = None
     if source is not None and source.startswith(_PYPI):
+        _refuse_revision(model, source)
         # The checksum is compared while the parts are joined.
         return GGUFSource(assemble(source[len(_PYPI) :], model.sha256, cache_dir), name, hidden_dim, cache_dir)
-    path = None if source is None else _find(source, config_path)
+    if source is not None:
+        path = _find(source, config_path)
     if path is None:
-        raise EmbeddingError(
-            f"source: downloading {source or model.name!r} from a hub is not supported in this version: "
-            f"expected a local directory with safetensors, a .gguf file, or pypi:PACKAGE"
-        )
+        if model.sha256 is not None:
+            raise EmbeddingError(f"sha256: expected for a GGUF file only, found with the hub id {source or model.name}")
+        return HubSource(source or model.name, name, hidden_dim, cache_dir, model.revision, model.shard_pattern)
+    _refuse_revision(model, str(path))
     if path.is_dir():
         if model.sha256 is not None:
             raise EmbeddingError(f"sha256: expected for a GGUF file only, found with the directory {path}")
@@ -96,6 +103,11 @@ def _open(model: ModelSourceConfigLike, config_path: Path, cache_dir: Path) -> E
     if path.suffix.lower() != ".gguf":
         raise EmbeddingError(f"source: expected a directory or a .gguf file, found {path}")
     return GGUFSource(path, name, hidden_dim, cache_dir, model.sha256)
+
+
+def _refuse_revision(model: ModelSourceConfigLike, source: str) -> None:
+    if model.revision is not None:
+        raise EmbeddingError(f"revision: expected for a model on the hub only, found with {source}")
 
 
 def _find(source: str, config_path: Path) -> Path | None:

@@ -319,7 +319,7 @@ def _provenance(
 
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version(), "wldetect": _core.__version__, "torch": torch.__version__}
-    for package in ("numpy", "datasets", "tokenizers", "safetensors", "gguf"):
+    for package in ("numpy", "datasets", "tokenizers", "safetensors", "gguf", "huggingface_hub"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from loopback_hub import LoopbackHub
 from wldetect.embeddings import resolve
 from wldetect.embeddings.concat import ConcatSource
 from wldetect.embeddings.gguf import GGUFSource
@@ -26,6 +28,7 @@ class Model:
     embedding_layer_name: str = "model.embed_tokens.weight"
     sha256: str | None = None
     name: str = "org/model"
+    revision: str | None = None
     shard_pattern: str | None = None
 
 
@@ -82,19 +85,31 @@ def test_missing_absolute_path(config: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["google/gemma", "gemma", None])
-def test_hub_ids_are_not_supported(config: Path, source: str | None) -> None:
-    with pytest.raises(EmbeddingError) as caught:
-        open_source(Model(source), config)
-    assert str(caught.value) == (
-        f"{config}: source: downloading {source or 'org/model'!r} from a hub is not supported in this version: "
-        "expected a local directory with safetensors, a .gguf file, or pypi:PACKAGE"
-    )
-
-
-def test_the_name_alone_is_never_a_path(config: Path) -> None:
+def test_hub_ids(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str | None) -> None:
+    """Whatever is no path and does not look like one; the name alone is never a path."""
     write_directory(config.parent / "org" / "model", matrix(4, 4))
-    with pytest.raises(EmbeddingError, match="downloading 'org/model' from a hub"):
-        open_source(Model(None), config)
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(resolve, "HubSource", lambda *arguments: asked.append(arguments))
+    open_source(Model(source, revision="v1", shard_pattern="*2*"), config)
+    assert asked == [(source or "org/model", "model.embed_tokens.weight", 4, tmp_path / "cache", "v1", "*2*")]
+    with pytest.raises(
+        EmbeddingError, match=f"sha256: expected for a GGUF file only, found with the hub id {source or ''}"
+    ):
+        open_source(Model(source, sha256="0" * 64), config)
+
+
+def test_hub_errors_begin_with_the_configuration(config: Path, hub: LoopbackHub) -> None:
+    with pytest.raises(EmbeddingError) as caught:
+        open_source(Model("org/none"), config)
+    assert str(caught.value).startswith(f"{config}: org/none: expected an existing path or a model on {hub.endpoint}, ")
+
+
+@pytest.mark.parametrize("source", ["model", "m.gguf", "pypi:x"])
+def test_revisions_of_what_has_none(config: Path, source: str) -> None:
+    write_directory(config.parent / "model", matrix(4, 4))
+    write_gguf(config.parent / "m.gguf", matrix(4, 4))
+    with pytest.raises(EmbeddingError, match="revision: expected for a model on the hub only, found with .*" + source):
+        open_source(Model(source, revision="main"), config)
 
 
 def test_other_files_are_refused(config: Path) -> None:
