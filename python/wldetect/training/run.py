@@ -53,6 +53,9 @@ _OF_NO_EFFECT = (
     "tensorboard",
 )
 
+# Values that are checked at a time: 32 MB of float32.
+_CHECKED_VALUES = 1 << 23
+
 
 @dataclass(frozen=True)
 class TrainingRun:
@@ -247,7 +250,7 @@ class _Clock:
 
 def _check_finite(matrix: EmbeddingMatrix, source: EmbeddingSource) -> None:
     """Infinity or NaN in a row that texts rarely use would otherwise come to light when all training is done."""
-    chunk = 1 << 14
+    chunk = max(1, _CHECKED_VALUES // matrix.shape[1])
     for first in range(0, matrix.shape[0], chunk):
         bad = ~np.isfinite(matrix.rows(slice(first, first + chunk)))
         if bad.any():

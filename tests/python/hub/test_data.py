@@ -12,11 +12,12 @@ from .files import data_set_card, parquet
 Outcome = Callable[..., tuple[int, str, str]]
 CORPUS = """
 import json, sys
-from wldetect.data.sources import load_hub
+from wldetect.data.columns import Columns
+from wldetect.data.sources import load_hub, read_hub
 
 try:
-    rows = load_hub(sys.argv[1], sys.argv[2])
-    print(json.dumps([[row["text"], row["language"]] for row in rows]))
+    tables = read_hub(load_hub(sys.argv[1], sys.argv[2]), Columns(("text", "language")), sys.argv[1])
+    print(json.dumps([[row["text"], row["language"]] for table in tables for row in table.to_pylist()]))
 except (OSError, ValueError) as error:
     print(f"{type(error).__name__}: {error}")
 """
