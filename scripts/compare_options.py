@@ -66,7 +66,8 @@ def main() -> int:
     options = parser.parse_args()
 
     sets = {"sentences": load_flores(str(options.flores), "dev")}
-    for path in sorted(options.variants.glob("*.parquet")):
+    # words2 before words10.
+    for path in sorted(options.variants.glob("*.parquet"), key=lambda path: [len(path.stem), path.stem]):
         sets[path.stem] = load_flores(str(path), "dev")
     rows: dict[str, dict[str, float]] = {}
     for name, overrides in OPTIONS.items():
