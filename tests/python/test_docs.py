@@ -75,8 +75,8 @@ def test_there_are_commands_to_check() -> None:
 def test_configurations_are_valid(page: Path) -> None:
     for block in blocks(page, "yaml"):
         content = yaml.safe_load(block)
-        if "languages" in content:
-            ModelConfig.model_validate(content)
+        if "model" in content or "models" in content:
+            ModelConfig.model_validate({"languages": {"deu_Latn": 0}, **content})
         elif "model_config_path" in content:
             TrainingConfig.model_validate(content)
         else:
