@@ -13,9 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
+
+# As the command does, before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from wldetect.config import load_training_config, parse_override
 from wldetect.evaluation import evaluate, load_flores

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -21,6 +22,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+# As `wldetect train` does, before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 import torch
@@ -201,7 +205,7 @@ def main() -> int:
         for index, width in enumerate(WIDTHS):
             directory = Path(temporary) / f"model{index}"
             write_embeddings(directory, ROWS, width, seed=index)
-            parts.append(LocalSource(directory, TENSOR, width, directory).matrix())
+            parts.append(LocalSource(directory, TENSOR, width).matrix())
         matrix = ConcatMatrix(parts)
         rows, columns = matrix.shape
         print(f"embeddings {rows:,} x {columns:,} bfloat16 in {len(parts)} parts, {torch.get_num_threads()} threads")

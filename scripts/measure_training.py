@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -18,6 +19,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+
+# As the command does, before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from wldetect import _core
 from wldetect.config import load_training_config

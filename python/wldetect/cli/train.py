@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +59,10 @@ def run(options: argparse.Namespace) -> int:
         install_extras(["training", "starter"])
     else:
         require_extras("wldetect train", ["training"])
+
+    # Read once, when torch is first imported. Its idle threads would spin, on cores that those of the Rust core need in
+    # the next moment, and on a busy machine everybody else.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
     from wldetect.cli.evaluate import evaluate_and_report
     from wldetect.config import DEFAULT_TRAINING_CONFIG, load_training_config

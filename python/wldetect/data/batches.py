@@ -123,7 +123,7 @@ class BatchLoader:
         """Global batches in one epoch; the last one may be smaller."""
         return -(-len(self._dataset) // self._batch_size)
 
-    def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
+    def epoch(self, number: int, first: int = 0) -> Generator[Batch, None, None]:
         """This process's part of each batch of epoch ``number``, from the one with index ``first`` on.
 
         What lies before is not read. Closing the generator ends the work ahead.

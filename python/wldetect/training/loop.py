@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -160,8 +161,9 @@ class _Run:
         self._model.train()
         waited, self._begun = self._loader.waited, time.perf_counter()
         try:
-            with InterruptGuard() as interrupt, self._bar() as bar:
-                for batches, after in self._steps():
+            # Closed at once, whatever happens: batches are made ready in a thread.
+            with InterruptGuard() as interrupt, self._bar() as bar, closing(self._steps()) as steps:
+                for batches, after in steps:
                     stop = self._step(batches, interrupt.requested)
                     self._progress = after
                     bar.update()
@@ -185,18 +187,19 @@ class _Run:
         share = waited / seconds if seconds > 0 else 0.0
         return TrainingResult(self._progress.step, self._texts, seconds, share, self._meter.loss, self._meter.accuracy)
 
-    def _steps(self) -> Iterator[tuple[list[Batch], Progress]]:
+    def _steps(self) -> Generator[tuple[list[Batch], Progress], None, None]:
         """The batches of each remaining optimizer step, and the progress once it is taken."""
         step, first = self._progress.step, self._progress.batch
         for epoch in range(self._progress.epoch, self._options.num_epochs):
             pending: list[Batch] = []
-            for index, batch in enumerate(self._loader.epoch(epoch, first), start=first + 1):
-                pending.append(batch)
-                last = index == len(self._loader)
-                if last or len(pending) == self._options.gradient_accumulation_steps:
-                    step += 1
-                    yield pending, Progress(step, epoch + 1, 0) if last else Progress(step, epoch, index)
-                    pending = []
+            with closing(self._loader.epoch(epoch, first)) as batches:
+                for index, batch in enumerate(batches, start=first + 1):
+                    pending.append(batch)
+                    last = index == len(self._loader)
+                    if last or len(pending) == self._options.gradient_accumulation_steps:
+                        step += 1
+                        yield pending, Progress(step, epoch + 1, 0) if last else Progress(step, epoch, index)
+                        pending = []
             first = 0
 
     def _step(self, batches: list[Batch], interrupted: bool) -> bool:

@@ -14,7 +14,7 @@ import random
 import signal
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +54,7 @@ class Reporting(BatchLoader):
         super().__init__(make_dataset(), options.batch_size, options.seed)
         self._pipe = pipe
 
-    def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
+    def epoch(self, number: int, first: int = 0) -> Generator[Batch, None, None]:
         for index, batch in enumerate(super().epoch(number, first), start=first):
             if self._pipe is not None:
                 os.write(self._pipe, STEP.pack(number * len(self) + index))

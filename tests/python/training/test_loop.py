@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ class _Stop(BatchLoader):
         super().__init__(dataset, 16, seed)
         self._left = at
 
-    def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
+    def epoch(self, number: int, first: int = 0) -> Generator[Batch, None, None]:
         for batch in super().epoch(number, first):
             self._left -= 1
             if self._left == 0:
