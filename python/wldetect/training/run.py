@@ -212,6 +212,8 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
         seconds = clock.lap("export")
         size = sum(path.stat().st_size for path in written)
         say(f"wrote: {directory} ({len(written)} files, {size / 1e6:.0f} MB, {seconds:.1f} s)")
+    # Whoever started them takes the end of one for the end of all.
+    processes.wait()
     return TrainingRun(directory, result, dataset, clock.seconds, processes.is_first)
 
 

@@ -62,6 +62,7 @@ def test_two_processes_train_what_one_does(tiny_project: Project, run: Run, tmp_
     assert steps == sorted(set(steps))
 
 
+@pytest.mark.slow
 def test_a_run_of_two_processes_is_resumed_by_one_and_by_three(tiny_project: Project, run: Run, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     assert run(*tiny_project.train(*OPTIONS, "--output", str(whole))).status == 0

@@ -28,6 +28,7 @@ def script() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_killed_twenty_times(tmp_path: Path) -> None:
     # Where it is killed differs from run to run; what must hold does not.
     seed = random.randrange(10**6)
