@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wldetect.config import AugmentationConfig
+from wldetect.data.mixing import GOLDEN, mix64
 
 __all__ = ["Augmentation"]
 
@@ -109,12 +110,8 @@ def _uniform(seed: int, epoch: int, kind: int, rows: NDArray[np.int64]) -> NDArr
 
 
 def _mixed(seed: int, epoch: int, kind: int, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """A hash of each row with the other numbers, uint64 [n], by the finalizer of SplitMix64 (Steele et al., 2014)."""
+    """A hash of each row with the other numbers, uint64 [n]."""
     value = np.zeros(len(rows), dtype=np.uint64)
-    with np.errstate(over="ignore"):
-        for part in (np.uint64(seed), np.uint64(epoch), np.uint64(kind), rows.astype(np.uint64)):
-            value = value + part + np.uint64(0x9E3779B97F4A7C15)
-            value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            value = value ^ (value >> np.uint64(31))
+    for part in (np.uint64(seed), np.uint64(epoch), np.uint64(kind), rows.astype(np.uint64)):
+        value = mix64(value + part + GOLDEN)
     return value

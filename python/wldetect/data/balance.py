@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wldetect.data.mixing import GOLDEN, mix64
+
 __all__ = ["Selection", "balance_factors", "random_numbers", "row_keys", "select_rows", "share_out", "smallest"]
 
 # Where the keys of rows of importance 0 begin: above those of all other rows.
@@ -139,13 +141,9 @@ def random_numbers(stream: str, first: int, count: int) -> NDArray[np.float64]:
         float64 [count], uniform between 0 and 1, neither of which occurs.
     """
     start = int.from_bytes(hashlib.blake2b(stream.encode(), digest_size=8).digest(), "little")
-    # Arithmetic of unsigned arrays wraps around, as is meant.
-    state = np.arange(first + 1, first + 1 + count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    state ^= state >> np.uint64(31)
+    state = np.arange(first + 1, first + 1 + count, dtype=np.uint64) * GOLDEN + np.uint64(start)
     # In the middle of one of 2^52 intervals, so that neither end is rounded to.
-    numbers: NDArray[np.float64] = ((state >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    numbers: NDArray[np.float64] = ((mix64(state) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
     return numbers
 
 

@@ -324,6 +324,13 @@ def test_the_148_labels() -> None:
     assert config.training.evaluation.data == "data/flores/dev.parquet"
 
 
+def test_the_pair_of_the_guide() -> None:
+    config = load_training_config(REPOSITORY / "configs/training/gemma3-27b-4b.yaml")
+    assert [source.name for source in config.model.sources] == ["google/gemma-3-27b-pt", "google/gemma-3-4b-pt"]
+    assert config.model.hidden_dim == 7936
+    assert config.labels == load_training_config(REPOSITORY / "configs/training/gemma3-270m.yaml").labels
+
+
 @pytest.mark.parametrize("name", ["starter", "gemma3-270m"])
 def test_the_examples_show_every_key(name: str) -> None:
     """The files teach: a key added to the schema must be added to them."""
