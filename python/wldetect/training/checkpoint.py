@@ -15,7 +15,7 @@ from wldetect.files import atomic_path
 __all__ = ["Checkpoint", "CheckpointStore", "Progress"]
 
 _NAME = re.compile(r"step_(\d+)\.pt")
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Checkpoint:
     Attributes:
         progress: how far it has come.
         identity: what the run must agree on to be resumed: fingerprints by name.
-        state: state dictionaries by name: model, optimizer, scheduler, random number generators.
+        state: state dictionaries by name: model, optimizer, scheduler, meter.
     """
 
     progress: Progress

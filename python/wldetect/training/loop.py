@@ -281,7 +281,7 @@ class _Run:
 
     def _read_meter(self) -> None:
         self._meter.read()
-        if self._progress.step and not np.isfinite(self._meter.loss) and self._texts:
+        if self._progress.step and not np.isfinite(self._meter.loss):
             raise WLDetectError(
                 f"training: the loss is {self._meter.loss} after step {self._progress.step}; "
                 "a smaller training.learning_rate or a training.gradient_clip may help"
@@ -316,6 +316,7 @@ class _Run:
             "model": self._model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "scheduler": self._scheduler.state_dict(),
+            "meter": self._meter.state_dict(),
         }
         return Checkpoint(self._progress, self._room.identity, state)
 
@@ -324,6 +325,7 @@ class _Run:
         self._model.load_state_dict(checkpoint.state["model"])
         self._optimizer.load_state_dict(checkpoint.state["optimizer"])
         self._scheduler.load_state_dict(checkpoint.state["scheduler"])
+        self._meter.load_state_dict(checkpoint.state["meter"])
 
     def _bar(self) -> Any:
         from tqdm import tqdm

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -32,3 +34,12 @@ class Meter:
         if self._weight:
             loss, accuracy = self._means.tolist()
             self.loss, self.accuracy = loss / self._weight, accuracy / self._weight
+
+    def state_dict(self) -> dict[str, Any]:
+        """What another meter needs to go on from here."""
+        return {"means": self._means, "weight": self._weight}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where the meter was that ``state`` is of."""
+        self._means = state["means"].to(self._means.device)
+        self._weight = state["weight"]

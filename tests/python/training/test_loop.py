@@ -142,10 +142,16 @@ def test_resuming_without_a_checkpoint_starts_anew(tmp_path: Path, make_dataset:
 def test_resuming_a_finished_run_changes_nothing(tmp_path: Path, make_dataset: MakeDataset) -> None:
     dataset = make_dataset()
     store = CheckpointStore(tmp_path)
-    first = run(dataset, store, options())
-    second = run(dataset, store, options(), resume=True)
+    first, second = make_model(), make_model()
+    results = [
+        train(model, BatchLoader(dataset, 16, 42), options(), room(store), resume=resume)
+        for model, resume in ((first, False), (second, True))
+    ]
     for expected, found in zip(weights(first), weights(second), strict=True):
         assert torch.equal(expected, found)
+    assert results[1].texts == 0
+    assert (results[1].loss, results[1].accuracy) == (results[0].loss, results[0].accuracy)
+    assert np.isfinite(results[1].loss)
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path, make_dataset: MakeDataset) -> None:
