@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from wldetect import WLDetect
 from wldetect.analysis.statistics import sign_test_deviations
 from wldetect.errors import DataError
-from wldetect.evaluation import NO_ANSWER, LabelledTexts, Scores, confusion_matrix, overall_scores
+from wldetect.evaluation import LabelledTexts, Scores, confusion_matrix, overall_scores
+from wldetect.evaluation.run import detect_all
 from wldetect.export.quantize import TableDType
 
 __all__ = ["Answers", "Comparison", "answer", "compare"]
-
-_CHUNK = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,19 +88,10 @@ def answer(
         DataError: no text has a language of the model.
         OSError, ArtifactError: the model cannot be loaded.
     """
-    from tqdm import tqdm
-
     detector = WLDetect.load(model_path, table=dtype.value)
     index = {language: i for i, language in enumerate(detector.languages)}
     known = [(text, index[label]) for text, label in zip(texts.texts, texts.labels, strict=True) if label in index]
     if not known:
         raise DataError(f"{texts.name}: expected texts of the model's {len(index)} languages, found none")
-    predicted = np.empty(len(known), dtype=np.int64)
-    with tqdm(total=len(known), desc=name, unit=" texts", disable=None if progress else True) as bar:
-        for first in range(0, len(known), _CHUNK):
-            chunk = known[first : first + _CHUNK]
-            found, _ = detector.predict_arrays([text for text, _ in chunk], threads=threads)
-            predicted[first : first + len(chunk)] = found
-            bar.update(len(chunk))
-    predicted[predicted < 0] = NO_ANSWER
+    predicted, _, _ = detect_all(detector, [text for text, _ in known], threads, progress, name)
     return Answers(detector.languages, np.array([label for _, label in known], dtype=np.int64), predicted)

@@ -29,7 +29,7 @@ from wldetect.evaluation.metrics import (
     overall_scores,
 )
 
-__all__ = ["EvaluationResult", "evaluate"]
+__all__ = ["EvaluationResult", "detect_all", "evaluate"]
 
 # Large enough that starting the threads costs nothing, small enough that the progress bar moves.
 _CHUNK = 8192
@@ -124,7 +124,7 @@ def evaluate(
         raise DataError(f"{texts.name}: {_nothing_to_score(unknown, languages)}")
     true = np.array([index[label] for label in texts.labels if label in index], dtype=np.int64)
 
-    predicted, probabilities, seconds = _predict(detector, scored, threads, progress)
+    predicted, probabilities, seconds = detect_all(detector, scored, threads, progress)
     confusion = confusion_matrix(true, predicted, len(languages))
     classes = class_scores(confusion, languages)
     return EvaluationResult(
@@ -150,17 +150,21 @@ def evaluate(
     )
 
 
-def _predict(
-    detector: WLDetect, texts: Sequence[str], threads: int | None, progress: bool
+def detect_all(
+    detector: WLDetect, texts: Sequence[str], threads: int | None, progress: bool, name: str = "evaluate"
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
-    """Detect the language of each text; returns labels, probabilities and the seconds spent in the detector."""
+    """Detect the language of each text, under a progress bar called ``name``.
+
+    Returns:
+        int64 [n], the labels, `NO_ANSWER` for none; float64 [n], their probabilities; seconds spent in the detector.
+    """
     from tqdm import tqdm
 
     labels = np.empty(len(texts), dtype=np.int64)
     probabilities = np.empty(len(texts), dtype=np.float64)
     seconds = 0.0
     # `disable=None` hides the bar where standard error is not a terminal.
-    with tqdm(total=len(texts), desc="evaluate", unit=" texts", disable=None if progress else True) as bar:
+    with tqdm(total=len(texts), desc=name, unit=" texts", disable=None if progress else True) as bar:
         for start in range(0, len(texts), _CHUNK):
             chunk = slice(start, start + _CHUNK)
             began = time.perf_counter()
