@@ -21,6 +21,7 @@ pub mod detector;
 pub mod error;
 pub mod fp8;
 pub mod kernel;
+pub mod ngrams;
 pub mod pooling;
 #[cfg(feature = "python")]
 mod python;
