@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::detector::{Detection, Detector, Workspace};
 use crate::error::{Error, Result};
+use crate::ngrams::{self, Ngrams};
 use crate::tokenizer::{Scratch, Tokenizer};
 
 /// Label of a text that has no answer.
@@ -29,6 +30,8 @@ const MOST_IN_A_PIECE: usize = 2 * PIECE;
 const PER_TEXT: usize = 64;
 /// Few tokens have more bytes than this, so few texts cost more before they are truncated.
 const BYTES_PER_TOKEN: usize = 16;
+/// Few letters have more.
+const BYTES_PER_LETTER: usize = 4;
 /// How often the calling thread asks whether it was interrupted.
 const INTERVAL: Duration = Duration::from_millis(25);
 
@@ -172,31 +175,65 @@ impl Tokenizer {
         interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<EncodedBatch> {
         let most = most_work(self, max_length);
-        let ranges = cut(texts.iter().map(|text| text.as_ref().len().min(most)));
-        let mut ids = vec![Vec::new(); ranges.len()];
-        // The number of ids of each text, until they are added up.
-        let mut offsets = vec![0; texts.len() + 1];
-        let outputs = ids.iter_mut().zip(split(&ranges, 1, &mut offsets[1..]));
-        let pieces = ranges.iter().cloned().zip(outputs).collect();
-        let lend = |use_it: &mut dyn FnMut(&mut Scratch)| use_it(&mut Scratch::default());
-        in_pieces(pieces, threads, interrupted, lend, |scratch, (range, (ids, lengths)), stop| {
-            for (text, length) in texts[range].iter().zip(lengths) {
-                if stop.is_set() {
-                    break;
-                }
-                let before = ids.len();
-                self.encode_into(text.as_ref(), max_length, scratch, ids)?;
-                *length = (ids.len() - before) as i64;
-            }
-            Ok(())
-        })?;
-        let mut end = 0;
-        for offset in &mut offsets {
-            end += *offset;
-            *offset = end;
-        }
-        Ok(EncodedBatch { ids: ids.concat(), offsets })
+        encode_each(texts, most, threads, interrupted, |text, scratch: &mut Scratch, ids| {
+            self.encode_into(text, max_length, scratch, ids)
+        })
     }
+}
+
+impl Ngrams {
+    /// The row numbers of each text, on `threads` threads (`None`: as many as there are cores), in order.
+    ///
+    /// `interrupted` is asked as in [`Detector::detect_batch_into`].
+    ///
+    /// # Errors
+    /// `threads` is 0, or [`Error::Interrupted`].
+    pub fn rows_batch<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        threads: Option<usize>,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<EncodedBatch> {
+        let most = self.spec().max_letters.saturating_mul(BYTES_PER_LETTER);
+        encode_each(texts, most, threads, interrupted, |text, scratch: &mut ngrams::Scratch, rows| {
+            self.rows_into(text, scratch, rows);
+            Ok(())
+        })
+    }
+}
+
+/// What `encode` appends for each text, at most `most` bytes of which cost anything.
+fn encode_each<T: AsRef<str> + Sync, S: Default>(
+    texts: &[T],
+    most: usize,
+    threads: Option<usize>,
+    interrupted: &mut dyn FnMut() -> bool,
+    encode: impl Fn(&str, &mut S, &mut Vec<u32>) -> Result<()> + Sync,
+) -> Result<EncodedBatch> {
+    let ranges = cut(texts.iter().map(|text| text.as_ref().len().min(most)));
+    let mut ids = vec![Vec::new(); ranges.len()];
+    // The number of ids of each text, until they are added up.
+    let mut offsets = vec![0; texts.len() + 1];
+    let outputs = ids.iter_mut().zip(split(&ranges, 1, &mut offsets[1..]));
+    let pieces = ranges.iter().cloned().zip(outputs).collect();
+    let lend = |use_it: &mut dyn FnMut(&mut S)| use_it(&mut S::default());
+    in_pieces(pieces, threads, interrupted, lend, |scratch, (range, (ids, lengths)), stop| {
+        for (text, length) in texts[range].iter().zip(lengths) {
+            if stop.is_set() {
+                break;
+            }
+            let before = ids.len();
+            encode(text.as_ref(), scratch, ids)?;
+            *length = (ids.len() - before) as i64;
+        }
+        Ok(())
+    })?;
+    let mut end = 0;
+    for offset in &mut offsets {
+        end += *offset;
+        *offset = end;
+    }
+    Ok(EncodedBatch { ids: ids.concat(), offsets })
 }
 
 /// The most bytes of a text that are read before `max_length` ids are found; the library always reads all.

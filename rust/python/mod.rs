@@ -3,6 +3,7 @@
 mod arrays;
 mod bag;
 mod detector;
+mod ngrams;
 mod release;
 mod texts;
 mod tokenizer;
@@ -53,6 +54,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<bag::EmbeddingBag>()?;
     module.add_class::<detector::WLDetect>()?;
     module.add_class::<tokenizer::Tokenizer>()?;
+    module.add_class::<ngrams::Ngrams>()?;
     module.add_function(wrap_pyfunction!(kernel_level, module)?)?;
     module.add_function(wrap_pyfunction!(arrays::fp8_decode, module)?)?;
     module.add_function(wrap_pyfunction!(arrays::fp8_encode, module)?)?;
