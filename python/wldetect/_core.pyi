@@ -12,6 +12,7 @@ from typing_extensions import final
 __all__ = [
     "COMPILED_TOKENIZER",
     "EmbeddingBag",
+    "Ngrams",
     "Tokenizer",
     "WLDetect",
     "__version__",
@@ -153,6 +154,37 @@ class EmbeddingBag:
 
         Where ``gradient`` is that of ``forward``'s sums, this is that of its weights. Errors as for ``forward``.
         """
+
+@final
+class Ngrams:
+    """Text to row numbers of hashed character n-grams, exactly as the detector does it.
+
+    A text is case-folded and split into words; each word, between two marks, gives its runs of ``n_min`` to ``n_max``
+    characters and, if ``whole_words``, itself, each hashed (FNV-1a) to one of ``rows``.
+    """
+
+    def __new__(
+        cls,
+        *,
+        n_min: int,
+        n_max: int,
+        whole_words: bool,
+        max_words: int,
+        max_letters: int,
+        rows: int,
+        splitting: Literal["spaces", "letters", "boundaries"],
+    ) -> Ngrams:
+        """Extraction by these numbers; see ``NgramsConfig``. ``ValueError``, naming the key, for one out of range."""
+
+    def rows(self, text: str) -> NDArray[np.uint32]:
+        """Row numbers of ``text``, uint32 [n]: word by word, first that of the word, then those of the n-grams by where
+        they begin, the shorter ones first."""
+
+    def rows_batch(
+        self, texts: Iterable[str], threads: int | None = None
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Rows of all texts end to end, uint32 [n], and offsets, int64 [len(texts) + 1]; computed on ``threads``
+        threads, and interrupted, as ``WLDetect.predict``."""
 
 @final
 class Tokenizer:

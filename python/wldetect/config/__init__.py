@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from wldetect.config.dataset import CleaningConfig, DatasetConfig, DatasetSourceConfig
-from wldetect.config.fields import Device, LossFunction, Optimizer, Pooling, Precision, Scheduler
+from wldetect.config.features import FeaturesConfig, NgramsConfig
+from wldetect.config.fields import Device, LossFunction, Optimizer, Pooling, Precision, Scheduler, Splitting
 from wldetect.config.load import (
     ResolvedConfig,
     dump_model_config,
@@ -14,7 +15,13 @@ from wldetect.config.load import (
 from wldetect.config.model import InferenceConfig, InferenceOverride, ModelConfig, ModelSourceConfig
 from wldetect.config.paths import DEFAULT_TRAINING_CONFIG, candidate_paths, resolve_name, resolve_path
 from wldetect.config.schema import EvaluationConfig, OutputConfig, TrainingConfig
-from wldetect.config.training import AugmentationConfig, LossConfig, ProjectionConfig, TrainingOptions
+from wldetect.config.training import (
+    AugmentationConfig,
+    LossConfig,
+    NgramTrainingConfig,
+    ProjectionConfig,
+    TrainingOptions,
+)
 
 __all__ = [
     "DEFAULT_TRAINING_CONFIG",
@@ -24,12 +31,15 @@ __all__ = [
     "DatasetSourceConfig",
     "Device",
     "EvaluationConfig",
+    "FeaturesConfig",
     "InferenceConfig",
     "InferenceOverride",
     "LossConfig",
     "LossFunction",
     "ModelConfig",
     "ModelSourceConfig",
+    "NgramTrainingConfig",
+    "NgramsConfig",
     "Optimizer",
     "OutputConfig",
     "Pooling",
@@ -37,6 +47,7 @@ __all__ = [
     "ProjectionConfig",
     "ResolvedConfig",
     "Scheduler",
+    "Splitting",
     "TrainingConfig",
     "TrainingOptions",
     "candidate_paths",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -36,6 +37,9 @@ class _SourceFields(Section):
     weight_column: Text | None = None
     frequency_column: Text | None = None
     frequency_power: NonNegativeFloat = 0.5
+    frequency_floor: NonNegativeFloat = 0.0
+    frequency_repeats: PositiveInt = 1
+    sampling_weight: PositiveFloat = 1.0
     weight: PositiveFloat = 1.0
 
 
@@ -51,6 +55,11 @@ class DatasetSourceConfig(_SourceFields):
         frequency_column: a column of frequencies; rows of a language that is capped are then drawn with a probability
             proportional to frequency ** ``frequency_power``.
         frequency_power: 0 ignores the frequencies, 1 takes them as they are.
+        frequency_floor: smaller frequencies count as this one, for lists in which some have none.
+        frequency_repeats: how often a frequent row may be taken, so that a language with fewer rows than its cap keeps
+            the proportions of their frequencies; 1: once at most.
+        sampling_weight: where a language is capped over all sources, how much likelier than those of another source
+            rows of this one are drawn.
         weight: loss weight multiplied onto every row of this source.
         max_samples_per_language: cap of this source alone; None: no cap of its own.
     """
@@ -71,6 +80,10 @@ class DatasetConfig(_SourceFields):
         min_samples_per_language: languages with fewer texts than this are dropped.
         balance_languages: weight each text by the inverse count of its language.
         balance_power: the power that inverse count is raised to: 0 changes nothing, 1 makes languages count the same.
+        length_bands: numbers of words, growing: texts of up to the first are one band, those of more up to the second
+            another, and so on; texts of more than the last are one more. Languages are then balanced in each band, as
+            their texts are after ``training.augmentation``. Empty: over texts of all lengths.
+        band_weights: what the texts of each band are multiplied by, one more than ``length_bands``; empty: 1.
         sampling_alpha: draw texts so that a language of n texts has a share proportional to n ** ``sampling_alpha``:
             1 leaves the shares as they are, 0 makes them equal; texts of languages that fall short are repeated. None:
             every text once.
@@ -89,6 +102,8 @@ class DatasetConfig(_SourceFields):
     min_samples_per_language: Count = 0
     balance_languages: bool = False
     balance_power: UnitFloat = 0.5
+    length_bands: list[PositiveInt] = Field(default=[])
+    band_weights: list[PositiveFloat] = Field(default=[])
     sampling_alpha: UnitFloat | None = None
     max_repeats: PositiveInt = 4
     cleaning: CleaningConfig = CleaningConfig()
@@ -102,6 +117,17 @@ class DatasetConfig(_SourceFields):
         if self.sources is not None:
             return tuple(self.sources)
         return (DatasetSourceConfig.model_validate({key: getattr(self, key) for key in self._inline_keys()}),)
+
+    @model_validator(mode="after")
+    def _check_bands(self) -> DatasetConfig:
+        if any(first >= second for first, second in pairwise(self.length_bands)):
+            raise problem(f"expected growing numbers, found {self.length_bands}", "length_bands")
+        if self.length_bands and not self.balance_languages:
+            raise problem("expected balance_languages: true, which they are for, found false", "length_bands")
+        if self.band_weights and len(self.band_weights) != len(self.length_bands) + 1:
+            expected = f"expected {len(self.length_bands) + 1} numbers, one more than length_bands has"
+            raise problem(f"{expected}, found {len(self.band_weights)}", "band_weights")
+        return self
 
     @classmethod
     def _inline_keys(cls) -> Iterator[str]:

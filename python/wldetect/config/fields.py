@@ -30,6 +30,8 @@ __all__ = [
     "SchedulerName",
     "Section",
     "Sha256",
+    "Splitting",
+    "SplittingName",
     "Text",
     "UnitFloat",
 ]
@@ -80,6 +82,15 @@ class LossFunction(_Choice):
     focal = "focal"
 
 
+class Splitting(_Choice):
+    """Where words begin and end, for character n-grams: at white space, around runs of letters, or at Unicode's word
+    boundaries (UAX #29)."""
+
+    spaces = "spaces"
+    letters = "letters"
+    boundaries = "boundaries"
+
+
 class Precision(_Choice):
     """The arithmetic of a training step; ``bfloat16`` is mixed precision."""
 
@@ -109,6 +120,7 @@ OptimizerName = Annotated[Optimizer, Field(strict=False)]
 DeviceName = Annotated[Device, Field(strict=False)]
 LossFunctionName = Annotated[LossFunction, Field(strict=False)]
 PrecisionName = Annotated[Precision, Field(strict=False)]
+SplittingName = Annotated[Splitting, Field(strict=False)]
 
 
 class Section(BaseModel):

@@ -113,6 +113,8 @@ def load_training_config(path: str | Path, overrides: Mapping[str, object] | Non
         given = training.inference.model_dump(exclude_none=True)
         inference = InferenceConfig.model_validate({**model.inference.model_dump(), **given})
         model = model.model_copy(update={"inference": inference})
+    if training.features is not None:
+        model = model.model_copy(update={"features": training.features})
     return ResolvedConfig(model=model, training=training, model_path=model_path, training_path=path)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from wldetect.config.features import FeaturesConfig
 from wldetect.config.fields import Pooling, PoolingName, PositiveInt, Section, Sha256, Text
 from wldetect.config.messages import found, problem
 
@@ -76,6 +77,7 @@ class ModelConfig(Section):
         model: the one model used, or None where ``models`` is given.
         models: several models of one type, whose embeddings are concatenated in this order.
         languages: language code to index; the indices are 0 to n-1, each once.
+        features: by which rows.
         inference: how texts are scored.
     """
 
@@ -84,6 +86,7 @@ class ModelConfig(Section):
         Annotated[list[ModelSourceConfig], Field(min_length=1, description="a list of one or more mappings")] | None
     ) = None
     languages: Annotated[dict[str, int], Field(min_length=1, description="a mapping of one or more codes to indices")]
+    features: FeaturesConfig = FeaturesConfig()
     inference: InferenceConfig = InferenceConfig()
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from wldetect.config.dataset import DatasetConfig
+from wldetect.config.features import FeaturesConfig
 from wldetect.config.fields import Section, Text
 from wldetect.config.messages import found, problem
 from wldetect.config.model import InferenceOverride
@@ -59,6 +60,7 @@ class TrainingConfig(Section):
         evaluation: what to score on.
         output: where to write.
         inference: overrides of the model file's section of the same name.
+        features: takes the place of the model file's section of the same name; None: that one counts.
     """
 
     model_config_path: Text
@@ -67,6 +69,7 @@ class TrainingConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     output: OutputConfig
     inference: InferenceOverride | None = None
+    features: FeaturesConfig | None = None
 
     @model_validator(mode="after")
     def _check_weights(self) -> TrainingConfig:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import model_validator
+
 from wldetect.config.fields import (
     Count,
     Device,
@@ -22,8 +24,9 @@ from wldetect.config.fields import (
     Text,
     UnitFloat,
 )
+from wldetect.config.messages import found, problem
 
-__all__ = ["AugmentationConfig", "LossConfig", "ProjectionConfig", "TrainingOptions"]
+__all__ = ["AugmentationConfig", "LossConfig", "NgramTrainingConfig", "ProjectionConfig", "TrainingOptions"]
 
 
 class LossConfig(Section):
@@ -82,6 +85,27 @@ class ProjectionConfig(Section):
     dropout: DropoutRate = 0.0
 
 
+class NgramTrainingConfig(Section):
+    """How the rows of character n-grams are trained, where the model has them.
+
+    Attributes:
+        learning_rate: the largest learning rate of the rows; None: that of the other parameters.
+        drop_tokens: share of the texts that are scored by their n-grams alone, so that these can stand alone.
+        drop_ngrams: share of the texts that are scored by their tokens alone.
+    """
+
+    learning_rate: PositiveFloat | None = None
+    drop_tokens: UnitFloat = 0.0
+    drop_ngrams: UnitFloat = 0.1
+
+    @model_validator(mode="after")
+    def _check_shares(self) -> NgramTrainingConfig:
+        if self.drop_tokens + self.drop_ngrams > 1:
+            expected = f"expected at most {1 - self.drop_ngrams:g} beside drop_ngrams {self.drop_ngrams:g}"
+            raise problem(f"{expected}, found {found(self.drop_tokens)}", "drop_tokens")
+        return self
+
+
 class TrainingOptions(Section):
     """How to train: the ``training`` section.
 
@@ -100,6 +124,7 @@ class TrainingOptions(Section):
         scheduler: how the learning rate changes.
         warmup_steps: optimizer steps of the linear rise at the start, with ``cosine_warmup``.
         projection: options of the projection.
+        ngrams: options of the rows of character n-grams.
         loss: what is minimized.
         augmentation: random changes to the texts.
         precision: of the arithmetic; parameters and sums stay float32.
@@ -125,6 +150,7 @@ class TrainingOptions(Section):
     scheduler: SchedulerName = Scheduler.cosine_warmup
     warmup_steps: Count = 100
     projection: ProjectionConfig = ProjectionConfig()
+    ngrams: NgramTrainingConfig = NgramTrainingConfig()
     loss: LossConfig = LossConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     precision: PrecisionName = Precision.float32

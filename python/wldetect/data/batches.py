@@ -19,10 +19,29 @@ from wldetect.data.dataset import TokenizedDataset
 from wldetect.data.prefetch import Prefetcher
 from wldetect.data.shards import Shard, gather
 
-__all__ = ["Batch", "BatchLoader", "Change"]
+__all__ = ["Batch", "BatchLoader", "Change", "NgramRows"]
 
 # Texts, their numbers among all texts of the data set, int64, and the epoch; to changed texts.
 Change = Callable[[list[str], NDArray[np.int64], int], list[str]]
+
+
+@dataclass(frozen=True)
+class NgramRows:
+    """Rows of the character n-grams of B texts, R in all.
+
+    Attributes:
+        rows: int32 [R]: those of all texts end to end.
+        offsets: int32 [B]: where each text's rows begin.
+        lengths: int32 [B]: how many each text has; it may be none.
+    """
+
+    rows: Tensor
+    offsets: Tensor
+    lengths: Tensor
+
+    def to(self, device: torch.device) -> NgramRows:
+        """The same rows on ``device``."""
+        return NgramRows(*(part.to(device, non_blocking=True) for part in (self.rows, self.offsets, self.lengths)))
 
 
 @dataclass(frozen=True)
@@ -36,6 +55,9 @@ class Batch:
         labels: int64 [B].
         weights: float32 [B]: loss weights.
         total: texts of the global batch.
+        ngrams: rows of their character n-grams; None: the model has no such rows.
+        keep: float32 [B, 2]: 1 where a text is scored by its tokens (column 0), by its n-grams (column 1), and 0 where
+            it is not; at least one is 1. None: both always are.
     """
 
     ids: Tensor
@@ -44,6 +66,8 @@ class Batch:
     labels: Tensor
     weights: Tensor
     total: int
+    ngrams: NgramRows | None = None
+    keep: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -59,6 +83,8 @@ class Batch:
             labels=self.labels.to(device, non_blocking=True),
             weights=self.weights.to(device, non_blocking=True),
             total=self.total,
+            ngrams=None if self.ngrams is None else self.ngrams.to(device),
+            keep=None if self.keep is None else self.keep.to(device, non_blocking=True),
         )
 
 

@@ -26,20 +26,22 @@ SHORTHAND = {
         "unknown key; expected one of name, type, hidden_dim, embedding_layer_name, shard_pattern, source, revision, "
         "sha256"
     ),
-    "$MODEL_FILE": "unknown key; expected one of model, models, languages, inference",
+    "$MODEL_FILE": "unknown key; expected one of model, models, languages, features, inference",
     "$TRAINING": (
         "unknown key; expected one of batch_size, learning_rate, num_epochs, num_workers, gradient_accumulation_steps, "
         "save_checkpoints, checkpoint_interval, seed, optimizer, weight_decay, gradient_clip, scheduler, warmup_steps, "
-        "projection, loss, augmentation, precision, compile, prefetch_batches, log_every, eval_every, tensorboard, "
-        "device"
+        "projection, ngrams, loss, augmentation, precision, compile, prefetch_batches, log_every, eval_every, "
+        "tensorboard, device"
     ),
     "$TRAINING_FILE": (
-        "unknown key; expected one of model_config_path, dataset, training, evaluation, output, inference"
+        "unknown key; expected one of model_config_path, dataset, training, evaluation, output, inference, features"
     ),
     "$DATASET": (
         "unknown key; expected one of split, text_column, language_column, weight_column, frequency_column, "
-        "frequency_power, weight, name, sources, max_samples_per_language, min_samples_per_language, "
-        "balance_languages, balance_power, sampling_alpha, max_repeats, cleaning, held_out, shard_texts, seed"
+        "frequency_power, frequency_floor, frequency_repeats, sampling_weight, weight, name, sources, "
+        "max_samples_per_language, min_samples_per_language, "
+        "balance_languages, balance_power, length_bands, band_weights, sampling_alpha, max_repeats, cleaning, "
+        "held_out, shard_texts, seed"
     ),
     "$INLINE": "not allowed beside 'sources'; expected in each entry of 'sources' instead",
     "$TEXT": "expected non-empty text without control characters",
