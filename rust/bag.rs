@@ -10,6 +10,7 @@ use std::ops::Range;
 use crate::batch::in_pieces;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
+use crate::segments::{Segments, same_length};
 
 /// Bytes of rows that a thread reads before it takes the next texts: some tens of microseconds or more.
 const PIECE: usize = 1 << 20;
@@ -142,13 +143,13 @@ impl<'a> EmbeddingBag<'a> {
         threads: Option<usize>,
         sums: &mut [f32],
     ) -> Result<()> {
-        self.check(ids, offsets)?;
+        let texts = Segments::new("ids", ids, offsets, self.rows)?;
         same_length("weights", ids.len(), weights.len())?;
-        same_length("sums", offsets.len() * self.columns, sums.len())?;
-        let pieces = self.cut(ids.len(), offsets, sums, self.columns, |texts, _| texts.len());
-        over(pieces, threads, |texts, sums| {
-            for (text, mut sums) in texts.zip(sums.chunks_exact_mut(self.columns)) {
-                let tokens = tokens_of(text, ids.len(), offsets);
+        same_length("sums", texts.len() * self.columns, sums.len())?;
+        let pieces = self.cut(texts, sums, self.columns, |texts, _| texts.len());
+        over(pieces, threads, |piece, sums| {
+            for (text, mut sums) in piece.zip(sums.chunks_exact_mut(self.columns)) {
+                let tokens = texts.range(text);
                 let (ids, weights) = (&ids[tokens.clone()], &weights[tokens]);
                 for part in &self.parts {
                     let sums = sums.split_off_mut(..part.columns).expect("sums as wide as all parts");
@@ -191,13 +192,13 @@ impl<'a> EmbeddingBag<'a> {
         threads: Option<usize>,
         dots: &mut [f32],
     ) -> Result<()> {
-        self.check(ids, offsets)?;
-        same_length("gradient", offsets.len() * self.columns, gradient.len())?;
+        let texts = Segments::new("ids", ids, offsets, self.rows)?;
+        same_length("gradient", texts.len() * self.columns, gradient.len())?;
         same_length("dots", ids.len(), dots.len())?;
-        let pieces = self.cut(ids.len(), offsets, dots, 1, |_, tokens| tokens);
-        over(pieces, threads, |texts, mut dots| {
-            for text in texts {
-                let tokens = tokens_of(text, ids.len(), offsets);
+        let pieces = self.cut(texts, dots, 1, |_, tokens| tokens);
+        over(pieces, threads, |piece, mut dots| {
+            for text in piece {
+                let tokens = texts.range(text);
                 let dots = dots.split_off_mut(..tokens.len()).expect("a place for each token");
                 dots.fill(0.0);
                 let mut gradient = &gradient[text * self.columns..][..self.columns];
@@ -209,39 +210,11 @@ impl<'a> EmbeddingBag<'a> {
         })
     }
 
-    fn check(&self, ids: &[i32], offsets: &[i32]) -> Result<()> {
-        if let Some((at, id)) =
-            ids.iter().enumerate().find(|&(_, &id)| !usize::try_from(id).is_ok_and(|id| id < self.rows))
-        {
-            let rows = self.rows;
-            return Err(Error::InvalidArgument(format!("ids[{at}]: expected a row below {rows}, found {id}")));
-        }
-        let mut least = 0;
-        for (text, &offset) in offsets.iter().enumerate() {
-            let expected = if text == 0 { 0..=0 } else { least..=ids.len() };
-            match usize::try_from(offset) {
-                Ok(offset) if expected.contains(&offset) => least = offset,
-                _ => {
-                    let (first, last) = expected.into_inner();
-                    return Err(Error::InvalidArgument(format!(
-                        "offsets[{text}]: expected {first} to {last}, found {offset}"
-                    )));
-                }
-            }
-        }
-        if offsets.is_empty() && !ids.is_empty() {
-            let count = ids.len();
-            return Err(Error::InvalidArgument(format!("offsets: expected a text for {count} tokens, found none")));
-        }
-        Ok(())
-    }
-
     /// Consecutive texts in pieces of about as many bytes of rows, each with its part of `output`: `width` times the
     /// places that `count` gives for the texts and the number of their tokens.
     fn cut<'o, T>(
         &self,
-        n_ids: usize,
-        offsets: &[i32],
+        texts: Segments<'_>,
         mut output: &'o mut [T],
         width: usize,
         count: impl Fn(&Range<usize>, usize) -> usize,
@@ -249,13 +222,13 @@ impl<'a> EmbeddingBag<'a> {
         let row: usize = self.parts.iter().map(|part| part.columns * part.storage.size()).sum();
         let mut pieces = Vec::new();
         let (mut start, mut tokens) = (0, 0);
-        for text in 0..offsets.len() {
-            tokens += tokens_of(text, n_ids, offsets).len();
+        for text in 0..texts.len() {
+            tokens += texts.of(text).len();
             // Writing a text's sums costs about what reading a row does.
-            if (tokens + text + 1 - start) * row >= PIECE || text + 1 == offsets.len() {
-                let texts = start..text + 1;
-                let places = width * count(&texts, tokens);
-                pieces.push((texts, output.split_off_mut(..places).expect("a place for everything")));
+            if (tokens + text + 1 - start) * row >= PIECE || text + 1 == texts.len() {
+                let piece = start..text + 1;
+                let places = width * count(&piece, tokens);
+                pieces.push((piece, output.split_off_mut(..places).expect("a place for everything")));
                 (start, tokens) = (text + 1, 0);
             }
         }
@@ -274,17 +247,4 @@ fn over<T: Send>(
         each(texts, output);
         Ok(())
     })
-}
-
-/// Where the tokens of text `text` lie among `n_ids`.
-fn tokens_of(text: usize, n_ids: usize, offsets: &[i32]) -> Range<usize> {
-    let end = offsets.get(text + 1).map_or(n_ids, |&offset| offset as usize);
-    offsets[text] as usize..end
-}
-
-fn same_length(name: &str, expected: usize, found: usize) -> Result<()> {
-    if expected == found {
-        return Ok(());
-    }
-    Err(Error::InvalidArgument(format!("{name}: expected {expected} values, found {found}")))
 }

@@ -9,8 +9,8 @@
 //! fp8 (what a stored byte means) ---------------+                              -> batch (many texts, over threads)
 //! ```
 //!
-//! The trainer uses `tokenizer` and `fp8` as well, and one module of its own: `bag`, which sums embeddings over the
-//! tokens of texts. The loops of pooling and of these sums are in `kernel`, once for each set of vector instructions.
+//! The trainer uses `tokenizer` and `fp8` as well, and two modules of its own: `bag`, which sums embeddings over
+//! the tokens of texts, and `rows`, which learns the rows of n-grams. The loops of pooling and of these sums are in `kernel`, once for each set of vector instructions.
 //!
 //! Nothing here knows Python except the module `python`, which exists only with the feature of that name.
 
@@ -25,6 +25,8 @@ pub mod ngrams;
 pub mod pooling;
 #[cfg(feature = "python")]
 mod python;
+pub mod rows;
+pub mod segments;
 pub mod table;
 pub mod tokenizer;
 mod workspaces;

@@ -16,6 +16,8 @@ __all__ = [
     "Tokenizer",
     "WLDetect",
     "__version__",
+    "adam_rows",
+    "average_rows",
     "fp8_decode",
     "fp8_encode",
     "kernel_level",
@@ -249,3 +251,38 @@ def pool(
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities, float32 [L], of ``logits``."""
+
+def average_rows(
+    table: NDArray[np.float32],
+    rows: NDArray[np.int32],
+    offsets: NDArray[np.int32],
+    *,
+    threads: int | None = None,
+) -> NDArray[np.float32]:
+    """The average of each text's rows of ``table`` [B, r]: float32 [n, r], zeros for a text without rows.
+
+    ``rows`` [R] holds the row numbers of all texts end to end, ``offsets`` [n] says where each begins. The same bits for
+    every number of threads and on every CPU. Computed without the interpreter lock. ``TypeError`` for arrays of another
+    type or layout; ``ValueError`` for a number that is no row, offsets that do not cut ``rows`` into texts, or 0 threads.
+    """
+
+def adam_rows(
+    table: NDArray[np.float32],
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    rows: NDArray[np.int32],
+    offsets: NDArray[np.int32],
+    gradient: NDArray[np.float32],
+    *,
+    rate: float,
+    betas: tuple[float, float],
+    epsilon: float,
+    step_number: int,
+    threads: int | None = None,
+) -> None:
+    """Take a step of Adam, in place, for the rows of ``table`` [B, r] that texts have, and for no others.
+
+    ``first`` and ``second`` [B, r] are Adam's moments, ``rows`` and ``offsets`` those of ``average_rows``, and
+    ``gradient`` [n, r] is that of the averages. ``step_number`` counts from 1. The arrays must not be used by another
+    thread meanwhile. Errors as for ``average_rows``; also ``ValueError`` for a rate, beta, epsilon or step out of range.
+    """

@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 use crate::bag::Storage;
 use crate::error::{Error, Result};
 use crate::fp8::Format;
+use crate::rows::Adam;
 
 /// Compiles the portable loops with the instructions of a level, under their own names.
 macro_rules! compile_portable {
@@ -35,6 +36,7 @@ macro_rules! compile_portable {
             fn dot_float32_rows(data: &[u8], columns: usize, rows: &[i32], vector: &[f32], dots: &mut [f32]);
             fn dot_float16_rows(data: &[u8], columns: usize, rows: &[i32], vector: &[f32], dots: &mut [f32]);
             fn dot_bfloat16_rows(data: &[u8], columns: usize, rows: &[i32], vector: &[f32], dots: &mut [f32]);
+            fn adam(step: &crate::rows::Adam, values: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32]);
         }
     };
     ($features:literal: $(fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
@@ -287,6 +289,11 @@ impl Kernel {
             Storage::Float16 => dispatch!(self, dot_float16_rows(data, columns, rows, vector, dots)),
             Storage::BFloat16 => dispatch!(self, dot_bfloat16_rows(data, columns, rows, vector, dots)),
         }
+    }
+
+    /// Takes a step for one row of a learned table, given its moments and gradient, all as long.
+    pub(crate) fn adam(self, step: &Adam, values: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32]) {
+        dispatch!(self, adam(step, values, first, second, gradient));
     }
 
     /// Turns logits into probabilities.

@@ -5,6 +5,7 @@
 
 use super::prefetch;
 use crate::fp8::Format;
+use crate::rows::Adam;
 
 pub(super) use super::bag::{
     add_bfloat16_rows, add_float16_rows, add_float32_rows, dot_bfloat16_rows, dot_float16_rows, dot_float32_rows,
@@ -119,4 +120,9 @@ pub(super) fn decode_e3m4(codes: &[u8], values: &mut [f32]) {
 #[inline(always)]
 pub(super) fn decode_e4m3fn(codes: &[u8], values: &mut [f32]) {
     zip(values, codes, |value, code| *value = Format::E4M3FN.decode_bits(code));
+}
+
+#[inline(always)]
+pub(super) fn adam(step: &Adam, values: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32]) {
+    step.update(values, first, second, gradient);
 }

@@ -4,7 +4,7 @@ use super::prefetch;
 use crate::fp8::Format;
 
 pub(super) use super::portable::{
-    add_bfloat16_rows, add_float16_rows, add_float32_rows, add_sums, best, decode_e3m4, decode_e4m3fn,
+    adam, add_bfloat16_rows, add_float16_rows, add_float32_rows, add_sums, best, decode_e3m4, decode_e4m3fn,
     dot_bfloat16_rows, dot_float16_rows, dot_float32_rows, max_codes, scale, softmax, sum_floats, sum_values,
 };
 

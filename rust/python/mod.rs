@@ -5,6 +5,7 @@ mod bag;
 mod detector;
 mod ngrams;
 mod release;
+mod rows;
 mod texts;
 mod tokenizer;
 
@@ -60,5 +61,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(arrays::fp8_encode, module)?)?;
     module.add_function(wrap_pyfunction!(arrays::pool, module)?)?;
     module.add_function(wrap_pyfunction!(arrays::softmax, module)?)?;
+    module.add_function(wrap_pyfunction!(rows::adam_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(rows::average_rows, module)?)?;
     Ok(())
 }

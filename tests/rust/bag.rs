@@ -224,7 +224,7 @@ fn what_cannot_be_is_refused() {
     };
     assert_eq!(both(&[0, 3], &[0]), "ids[1]: expected a row below 3, found 3");
     assert_eq!(both(&[0, 2, -1], &[0]), "ids[2]: expected a row below 3, found -1");
-    assert_eq!(both(&[0, 1], &[]), "offsets: expected a text for 2 tokens, found none");
+    assert_eq!(both(&[0, 1], &[]), "offsets: expected a text for 2 ids, found none");
     assert_eq!(both(&[0, 1], &[1]), "offsets[0]: expected 0 to 0, found 1");
     assert_eq!(both(&[0, 1], &[0, -1]), "offsets[1]: expected 0 to 2, found -1");
     assert_eq!(both(&[0, 1], &[0, 3]), "offsets[1]: expected 0 to 2, found 3");
