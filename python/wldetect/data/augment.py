@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wldetect.config import AugmentationConfig
-from wldetect.data.mixing import GOLDEN, mix64
+from wldetect.data.mixing import Draw, hashed, uniform
 
 __all__ = ["Augmentation"]
 
@@ -38,23 +38,29 @@ class Augmentation:
     def __call__(self, texts: Sequence[str], rows: NDArray[np.int64], epoch: int) -> list[str]:
         """Change ``texts``, whose numbers in the data set are ``rows``, as in epoch ``epoch``."""
         options = self._options
-        shares = (options.crop, options.strip_punctuation, options.uppercase, options.lowercase, options.noise)
+        shares = {
+            Draw.CROP: options.crop,
+            Draw.STRIP_PUNCTUATION: options.strip_punctuation,
+            Draw.UPPERCASE: options.uppercase,
+            Draw.LOWERCASE: options.lowercase,
+            Draw.NOISE: options.noise,
+        }
         # One number in [0, 1) a text and kind of change, without a generator for each text.
-        drawn = [_uniform(self._seed, epoch, kind, rows) < share for kind, share in enumerate(shares)]
-        seeds = _mixed(self._seed, epoch, len(shares), rows)
+        drawn = {draw: uniform(self._seed, epoch, draw, rows) < share for draw, share in shares.items()}
+        seeds = hashed(self._seed, epoch, Draw.CHANGES, rows)
         changed = list(texts)
-        for place in np.flatnonzero(np.logical_or.reduce(drawn)):
+        for place in np.flatnonzero(np.logical_or.reduce(list(drawn.values()))):
             rng = random.Random(int(seeds[place]))
             text = changed[place]
-            if drawn[0][place]:
+            if drawn[Draw.CROP][place]:
                 text = crop(text, rng.randint(1, options.crop_max_words), rng)
-            if drawn[1][place]:
+            if drawn[Draw.STRIP_PUNCTUATION][place]:
                 text = without_punctuation(text)
-            if drawn[2][place]:
+            if drawn[Draw.UPPERCASE][place]:
                 text = text.upper()
-            elif drawn[3][place]:
+            elif drawn[Draw.LOWERCASE][place]:
                 text = text.lower()
-            if drawn[4][place]:
+            if drawn[Draw.NOISE][place]:
                 text = perturbed(text, options.noise_rate, rng)
             changed[place] = text
         return changed
@@ -101,17 +107,3 @@ def perturbed(text: str, rate: float, rng: random.Random) -> str:
                         place += 1
         place += 1
     return "".join(chars)
-
-
-def _uniform(seed: int, epoch: int, kind: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Independent uniform numbers in [0, 1), float64 [n]."""
-    uniform: NDArray[np.float64] = (_mixed(seed, epoch, kind, rows) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return uniform
-
-
-def _mixed(seed: int, epoch: int, kind: int, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """A hash of each row with the other numbers, uint64 [n]."""
-    value = np.zeros(len(rows), dtype=np.uint64)
-    for part in (np.uint64(seed), np.uint64(epoch), np.uint64(kind), rows.astype(np.uint64)):
-        value = mix64(value + part + GOLDEN)
-    return value

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from wldetect import _core
 from wldetect.data.dataset import TokenizedDataset
+from wldetect.data.mixing import Draw, uniform
 from wldetect.data.prefetch import Prefetcher
 from wldetect.data.shards import Shard, gather
 
@@ -109,6 +110,9 @@ class BatchLoader:
         prefetch: int = 4,
         change: Change | None = None,
         tokenizer: _core.Tokenizer | None = None,
+        ngrams: _core.Ngrams | None = None,
+        drop_tokens: float = 0.0,
+        drop_ngrams: float = 0.0,
     ) -> None:
         """Read batches of ``dataset``.
 
@@ -122,12 +126,23 @@ class BatchLoader:
             change: changes this process's texts in each epoch, in that thread; only where the data set holds texts. A
                 text of which no token is left is used as it was.
             tokenizer: needed where the data set holds texts.
+            ngrams: gives the rows of the character n-grams of the texts as they are tokenized; only where the data set
+                holds texts. None: batches have none.
+            drop_tokens: share of the texts that are scored by their n-grams alone; a text without any n-gram is scored
+                by its tokens all the same.
+            drop_ngrams: share of the texts that are scored by their tokens alone.
 
         Raises:
-            ValueError: texts are to be changed or tokenized, and the data set or the arguments do not allow it.
+            ValueError: texts are to be changed, tokenized or taken apart, and the data set or the arguments do not
+                allow it.
         """
         if dataset.encoding is None and change is not None:
             raise ValueError("expected a data set of texts to change, found one of token ids")
+        if dataset.encoding is None and ngrams is not None:
+            raise ValueError("expected a data set of texts to take n-grams of, found one of token ids")
+        if min(drop_tokens, drop_ngrams) < 0 or drop_tokens + drop_ngrams > 1:
+            expected = "expected shares drop_tokens and drop_ngrams of at least 0 each and at most 1 together"
+            raise ValueError(f"{expected}, found {drop_tokens:g} and {drop_ngrams:g}")
         if dataset.encoding is not None and tokenizer is None:
             raise ValueError("expected a tokenizer for a data set of texts, found none")
         if not 0 <= rank < world_size:
@@ -141,6 +156,9 @@ class BatchLoader:
         self._prefetch = prefetch
         self._change = change
         self._tokenizer = tokenizer
+        self._ngrams = ngrams
+        self._drop_tokens = drop_tokens
+        self._drop_ngrams = drop_ngrams
         self._only: Shard | None = None
         # The number of the first text of each shard.
         self._firsts = np.concatenate([[0], np.cumsum(dataset.sizes)])
@@ -186,36 +204,61 @@ class BatchLoader:
         number = np.zeros(0, np.int64)
         nothing = _Piece(np.zeros(0, dtype), number, np.zeros(0, np.int32), np.zeros(0, np.float32), number)
         ids, sizes, labels, weights, rows = map(np.concatenate, zip(nothing, *pieces, strict=True))
+        ngrams = keep = None
         if self._dataset.encoding is not None:
-            ids, sizes = self._encode(ids.tobytes(), sizes, rows, epoch)
+            texts, ids, sizes = self._encode(ids.tobytes(), sizes, rows, epoch)
+            if self._ngrams is not None:
+                found, bounds = self._ngrams.rows_batch(texts, self._dataset.encoding.threads)
+                keep = self._keep(rows, epoch, np.diff(bounds))
+                ngrams = NgramRows(*_ragged(found.astype(np.int32), np.diff(bounds)))
         return Batch(
-            ids=torch.from_numpy(ids),
-            offsets=torch.from_numpy((np.cumsum(sizes) - sizes).astype(np.int32)),
-            lengths=torch.from_numpy(sizes.astype(np.int32)),
+            *_ragged(ids, sizes),
             labels=torch.from_numpy(labels.astype(np.int64)),
             weights=torch.from_numpy(weights),
             total=total,
+            ngrams=ngrams,
+            keep=None if keep is None else torch.from_numpy(keep),
         )
 
     def _encode(
         self, utf8: bytes, sizes: NDArray[np.int64], rows: NDArray[np.int64], epoch: int
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Ids of the texts, changed, end to end, and how many each has."""
+    ) -> tuple[list[str], NDArray[np.int32], NDArray[np.int64]]:
+        """The texts as they are used, their ids end to end, and how many each has."""
         encoding, tokenizer = self._dataset.encoding, self._tokenizer
         assert encoding is not None
         assert tokenizer is not None
         if not len(sizes):
-            return np.zeros(0, np.int32), sizes
+            return [], np.zeros(0, np.int32), sizes
         ends = np.cumsum(sizes).tolist()
         texts = [utf8[begin:end].decode() for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
-        ids, offsets = encoding.encode(tokenizer, texts if self._change is None else self._change(texts, rows, epoch))
+        used = texts if self._change is None else self._change(texts, rows, epoch)
+        ids, offsets = encoding.encode(tokenizer, used)
         begins, lengths = offsets[:-1].copy(), np.diff(offsets)
         lost = np.flatnonzero(lengths == 0)
         if len(lost):
+            used = list(used)
+            for place in lost.tolist():
+                used[place] = texts[place]
             more, bounds = encoding.encode(tokenizer, [texts[place] for place in lost])
             begins[lost], lengths[lost] = bounds[:-1] + len(ids), np.diff(bounds)
             ids = gather(np.concatenate([ids, more]), begins, lengths)
-        return ids, lengths
+        return used, ids, lengths
+
+    def _keep(self, rows: NDArray[np.int64], epoch: int, n_ngrams: NDArray[np.int64]) -> NDArray[np.float32] | None:
+        """By what the texts are scored, as in `Batch.keep`: of disjoint parts of [0, 1), one drops the tokens, one the
+        n-grams."""
+        if not self._drop_tokens and not self._drop_ngrams:
+            return None
+        drawn = uniform(self._seed, epoch, Draw.FAMILY, rows)
+        by_ngrams = drawn < self._drop_tokens
+        by_tokens = ~by_ngrams & (drawn < self._drop_tokens + self._drop_ngrams)
+        return np.stack([~by_ngrams | (n_ngrams == 0), ~by_tokens], axis=1).astype(np.float32)
+
+
+def _ragged(values: NDArray[np.int32], lengths: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
+    """The values of all texts end to end, where each text begins, and how many it has, int32."""
+    begins = (np.cumsum(lengths) - lengths).astype(np.int32)
+    return torch.from_numpy(values), torch.from_numpy(begins), torch.from_numpy(lengths.astype(np.int32))
 
 
 class _Piece(NamedTuple):

@@ -22,7 +22,7 @@ from wldetect.data.shards import Shard
 
 from .project import definition
 
-TENSORS = [name for name in Batch.__dataclass_fields__ if name != "total"]
+TENSORS = [name for name in Batch.__dataclass_fields__ if name not in ("total", "ngrams", "keep")]
 
 
 class Held(TokenizedDataset):
