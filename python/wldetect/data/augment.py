@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -11,16 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wldetect.config import AugmentationConfig
+from wldetect.data.characters import LETTERS_A_WORD, SPACELESS
 from wldetect.data.mixing import Draw, hashed, uniform
 
 __all__ = ["Augmentation"]
-
-# Letters of scripts that put no spaces between words: Thai, Lao, Tibetan, Myanmar, Khmer, kana, and Han.
-_SPACELESS = re.compile(
-    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u3040-\u30ff\u3400-\u9fff\uaa60-\uaa7f\U00020000-\U0003ffff]"
-)
-# What counts for a word there.
-_LETTERS_A_WORD = 4
 
 
 class Augmentation:
@@ -68,8 +61,8 @@ class Augmentation:
 
 def crop(text: str, n_words: int, rng: random.Random) -> str:
     """Some ``n_words`` successive words of ``text``; where words are not spaced, four letters for each."""
-    if len(_SPACELESS.findall(text)) * 2 > len(text):
-        length = n_words * _LETTERS_A_WORD
+    if len(SPACELESS.findall(text)) * 2 > len(text):
+        length = n_words * LETTERS_A_WORD
         start = rng.randrange(max(1, len(text) - length + 1))
         return text[start : start + length]
     words = text.split()

@@ -192,17 +192,17 @@ def share_out(counts: NDArray[np.int64], alpha: float, max_repeats: int) -> NDAr
     return texts
 
 
-def balance_factors(counts: NDArray[np.integer], power: float) -> NDArray[np.float64]:
+def balance_factors(counts: NDArray[np.integer | np.floating], power: float) -> NDArray[np.float64]:
     """Loss weights a label that make rare languages count more: share of the texts ** -``power``.
 
     Args:
-        counts: int [L], texts of each label; a label without any has the factor 0.
+        counts: int or float, of any shape: texts of each label; one without any has the factor 0.
         power: 0 changes nothing, 1 gives every language the same total weight.
 
     Returns:
-        float64 [L].
+        float64, of the shape of ``counts``.
     """
-    shares = counts / max(int(counts.sum()), 1)
-    factors = np.zeros(len(counts))
+    shares = counts / max(counts.sum(), 1)
+    factors = np.zeros(counts.shape)
     factors[counts > 0] = shares[counts > 0] ** -power
     return factors

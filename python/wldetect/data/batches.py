@@ -143,6 +143,8 @@ class BatchLoader:
         if min(drop_tokens, drop_ngrams) < 0 or drop_tokens + drop_ngrams > 1:
             expected = "expected shares drop_tokens and drop_ngrams of at least 0 each and at most 1 together"
             raise ValueError(f"{expected}, found {drop_tokens:g} and {drop_ngrams:g}")
+        if dataset.encoding is None and dataset.length_bands:
+            raise ValueError("expected a data set of texts to tell the lengths of, found one of token ids")
         if dataset.encoding is not None and tokenizer is None:
             raise ValueError("expected a tokenizer for a data set of texts, found none")
         if not 0 <= rank < world_size:
@@ -207,6 +209,8 @@ class BatchLoader:
         ngrams = keep = None
         if self._dataset.encoding is not None:
             texts, ids, sizes = self._encode(ids.tobytes(), sizes, rows, epoch)
+            if self._dataset.length_bands:
+                weights = weights * self._dataset.length_factors(labels, texts)
             if self._ngrams is not None:
                 found, bounds = self._ngrams.rows_batch(texts, self._dataset.encoding.threads)
                 keep = self._keep(rows, epoch, np.diff(bounds))

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from wldetect import _core
 from wldetect.config import ResolvedConfig, resolve_name
 from wldetect.data.balance import balance_factors, select_rows
+from wldetect.data.bands import WordHistogram, bands_of, length_factors
+from wldetect.data.characters import count_words
 from wldetect.data.cleaning import Cleaner, Reason
 from wldetect.data.columns import Columns
 from wldetect.data.encoding import Encoding
@@ -28,7 +30,7 @@ from wldetect.data.files import listed
 from wldetect.data.held_out import HeldOut, read_held_out
 from wldetect.data.prefetch import Prefetcher
 from wldetect.data.report import DatasetReport
-from wldetect.data.scan import ChosenTexts, Source, read_chosen, scan_sources
+from wldetect.data.scan import Source, in_chunks, read_chosen, scan_sources
 from wldetect.data.shards import Shard, ShardWriter, read_shard
 from wldetect.data.sources import read_source
 from wldetect.errors import DataError
@@ -36,7 +38,7 @@ from wldetect.errors import DataError
 __all__ = ["DatasetReport", "TokenizedDataset", "prepare_dataset"]
 
 # Raised whenever the layout or the meaning of the cached files changes.
-_CACHE_VERSION = 2
+_CACHE_VERSION = 3
 # Texts that are tokenized at a time, at least.
 _CHUNK = 20_000
 _REPORT, _INDEX, _CLEANING = "report.json", "shards.json", "cleaning_report.json"
@@ -50,8 +52,9 @@ class TokenizedDataset:
         report: what became of the sources' rows.
         path: the directory of the shards; None: there is one, in memory.
         sizes: int64 [S]: texts of each shard.
-        factors: float32 [L]: what the weights of a label's texts are multiplied by when they are read.
+        factors: float32 [L, bands]: what the weights of a label's texts are multiplied by.
         encoding: how texts become ids, where the shards hold texts; None: they hold ids.
+        length_bands: numbers of words, growing, that part the bands; none: there is one band.
     """
 
     report: DatasetReport
@@ -60,6 +63,7 @@ class TokenizedDataset:
     factors: NDArray[np.float32]
     encoding: Encoding | None
     _held: Sequence[str | Shard]
+    length_bands: tuple[int, ...] = ()
 
     @classmethod
     def from_arrays(
@@ -72,7 +76,7 @@ class TokenizedDataset:
     ) -> TokenizedDataset:
         """A data set in memory, of one shard (see `wldetect.data.shards.Shard`); the weights are taken as they are."""
         shard = Shard(ids, offsets, labels, weights)
-        factors = np.ones(int(labels.max(initial=0)) + 1, dtype=np.float32)
+        factors = np.ones((int(labels.max(initial=0)) + 1, 1), dtype=np.float32)
         return cls(report, None, np.array([len(shard)], dtype=np.int64), factors, None, (shard,))
 
     def __len__(self) -> int:
@@ -80,6 +84,8 @@ class TokenizedDataset:
 
     def load(self, index: int) -> Shard:
         """Read the shard ``index``; its weights have, over all shards, the mean 1.
+
+        Where there are several bands, they have so with `length_factors`, which only texts as they are used decide.
 
         Raises:
             OSError: a file cannot be read.
@@ -89,7 +95,19 @@ class TokenizedDataset:
             return held
         assert self.path is not None
         shard = read_shard(self.path / held)
-        return Shard(shard.values, shard.offsets, shard.labels, shard.weights * self.factors[shard.labels])
+        if self.length_bands:
+            return shard
+        return Shard(shard.values, shard.offsets, shard.labels, shard.weights * self.factors[shard.labels, 0])
+
+    def length_factors(self, labels: NDArray[np.integer], texts: Sequence[str]) -> NDArray[np.float32]:
+        """What the weights of n texts are multiplied by where there are several bands, float32 [n].
+
+        Args:
+            labels: int [n].
+            texts: as they are used, after all changes.
+        """
+        factors: NDArray[np.float32] = self.factors[labels, bands_of(count_words(texts), self.length_bands)]
+        return factors
 
     @property
     def cleaning_report(self) -> Path | None:
@@ -122,9 +140,12 @@ def prepare_dataset(
         progress: show progress bars, if somebody is looking.
 
     Raises:
+        ValueError: there are bands of lengths, and texts are not to be kept.
         DataError: a source cannot be read, lacks a column, or no row is left.
     """
     options = config.training.dataset
+    if options.length_bands and not keep_texts:
+        raise ValueError("expected texts to be kept for length_bands, found keep_texts=False")
     sources = _open_sources(config, cache_dir, progress)
     names = dict.fromkeys(resolve_name(name, config.training_path) for name in options.held_out)
     held_out = [read_held_out(name, cache_dir) for name in names]
@@ -153,21 +174,32 @@ def prepare_dataset(
             f"({others})"
         )
     index = json.loads((directory / _INDEX).read_text(encoding="utf-8"))
-    weights = np.array(index["weights"])
-    if not weights.any():
+    if not any(index["weights"]):
         raise DataError(f"{config.training_path}: dataset: expected a weight above 0, found none among the rows kept")
-    counts = np.array([report.kept[label] for label in report.labels])
-    factors = balance_factors(counts, options.balance_power if options.balance_languages else 0.0)
-    factors *= counts.sum() / (weights * factors).sum()
     shards: dict[str, int] = index["texts"]
     return TokenizedDataset(
         report,
         directory,
         np.array(list(shards.values()), dtype=np.int64),
-        factors.astype(np.float32),
+        _factors(config, report, index).astype(np.float32),
         encoding if keep_texts else None,
         tuple(shards),
+        tuple(options.length_bands),
     )
+
+
+def _factors(config: ResolvedConfig, report: DatasetReport, index: dict[str, Any]) -> NDArray[np.float64]:
+    """What makes languages count as they are to, float64 [L, bands]; the mean of all weights becomes 1."""
+    options = config.training.dataset
+    power = options.balance_power if options.balance_languages else 0.0
+    if options.length_bands:
+        stored = WordHistogram(np.array(index["words"]["texts"]), np.array(index["words"]["weights"]))
+        words = stored.cropped(config.training.training.augmentation)
+        return length_factors(words, options.length_bands, power, options.band_weights)
+    counts = np.array([report.kept[label] for label in report.labels])
+    factors = balance_factors(counts, power)
+    factors *= counts.sum() / (np.array(index["weights"]) * factors).sum()
+    return factors[:, None]
 
 
 def _open_sources(config: ResolvedConfig, cache_dir: Path, progress: bool) -> list[Source]:
@@ -212,6 +244,8 @@ def _cache_key(
         "labels": config.labels,
         "max_sequence_length": encoding.max_length,
         "tokenizer": tokenizer.sha256,
+        # Longer texts are not told apart.
+        "words": max(options.length_bands, default=None),
         # Of no effect unless the tokenizer knows more ids.
         "n_rows": min(encoding.n_rows, tokenizer.vocab_size),
         "texts": keep_texts,
@@ -245,13 +279,16 @@ def _build(
         max_repeats=options.max_repeats,
     )
     kept, weights = np.zeros(len(labels), dtype=np.int64), np.zeros(len(labels))
+    words = WordHistogram.empty(len(labels), options.length_bands[-1]) if options.length_bands else None
     tokens = empty = repeated = 0
     with _whole_directory(directory) as temporary:
         writer = ShardWriter(temporary, selection.total, options.shard_texts, options.seed, keep_texts)
         # Read in a thread while those before are tokenized.
         with (
             _bar("tokenizing", " rows", sum(scan.rows), progress) as bar,
-            Prefetcher(_chunks(read_chosen(sources, labels, scan, selection, cleaner, bar.update)), 2) as chunks,
+            Prefetcher(
+                in_chunks(read_chosen(sources, labels, scan, selection, cleaner, bar.update), _CHUNK), 2
+            ) as chunks,
         ):
             for chosen in chunks:
                 ids, offsets = encoding.encode(tokenizer, chosen.texts)
@@ -267,7 +304,10 @@ def _build(
                 bounds = np.concatenate([offsets[:1], offsets[1:][used]])
                 values: NDArray[Any] = ids
                 if keep_texts:
-                    values, bounds = _utf8([text for text, use in zip(chosen.texts, used, strict=True) if use])
+                    texts = [text for text, use in zip(chosen.texts, used, strict=True) if use]
+                    values, bounds = _utf8(texts)
+                    if words is not None:
+                        words.add(texts, codes, repeats, chosen.weights[used])
                 writer.add(values, bounds, codes, chosen.weights[used], repeats)
         trained = [label for label, count in zip(labels, kept, strict=True) if count]
         with _bar("shuffling", " texts", int(kept.sum()), progress) as bar:
@@ -289,31 +329,13 @@ def _build(
             held_out=cleaner.removed_as_held_out(),
             repeated=repeated,
         )
-        _write_json(temporary / _INDEX, {"texts": shards, "weights": weights[kept > 0].tolist()})
+        index: dict[str, Any] = {"texts": shards, "weights": weights[kept > 0].tolist()}
+        if words is not None:
+            index["words"] = {"texts": words.texts[kept > 0].tolist(), "weights": words.weights[kept > 0].tolist()}
+        _write_json(temporary / _INDEX, index)
         if cleaner.active:
             _write_json(temporary / _CLEANING, cleaner.report())
         _write_json(temporary / _REPORT, asdict(report))
-
-
-def _chunks(chosen: Iterable[ChosenTexts]) -> Iterator[ChosenTexts]:
-    """Put together so that there are ``_CHUNK`` texts or more in each but the last."""
-    pending: list[ChosenTexts] = []
-    for part in chosen:
-        pending.append(part)
-        if sum(len(one.texts) for one in pending) >= _CHUNK:
-            yield _joined(pending)
-            pending = []
-    if pending:
-        yield _joined(pending)
-
-
-def _joined(parts: Sequence[ChosenTexts]) -> ChosenTexts:
-    return ChosenTexts(
-        [text for part in parts for text in part.texts],
-        np.concatenate([part.codes for part in parts]),
-        np.concatenate([part.weights for part in parts]),
-        np.concatenate([part.repeats for part in parts]),
-    )
 
 
 def _utf8(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from wldetect.data.sources import SourceRows
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ChosenTexts", "Scan", "read_chosen", "scan_sources"]
+__all__ = ["ChosenTexts", "Scan", "in_chunks", "read_chosen", "scan_sources"]
 
 Source = tuple[SourceRows, DatasetSourceConfig]
 
@@ -139,6 +139,27 @@ def read_chosen(
                 texts = cleaner.normalize(_texts(batch.column(settings.text_column), rows))
                 yield ChosenTexts(texts, mine.astype(np.int32), weights, repeats)
             done(len(batch))
+
+
+def in_chunks(chosen: Iterable[ChosenTexts], size: int) -> Iterator[ChosenTexts]:
+    """Put together so that there are ``size`` texts or more in each but the last."""
+    pending: list[ChosenTexts] = []
+    for part in chosen:
+        pending.append(part)
+        if sum(len(one.texts) for one in pending) >= size:
+            yield _joined(pending)
+            pending = []
+    if pending:
+        yield _joined(pending)
+
+
+def _joined(parts: Sequence[ChosenTexts]) -> ChosenTexts:
+    return ChosenTexts(
+        [text for part in parts for text in part.texts],
+        np.concatenate([part.codes for part in parts]),
+        np.concatenate([part.weights for part in parts]),
+        np.concatenate([part.repeats for part in parts]),
+    )
 
 
 def _label_codes(column: pa.Array, index: dict[str, int], unknown: dict[str, int] | None = None) -> NDArray[np.int32]:

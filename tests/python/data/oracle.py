@@ -7,6 +7,8 @@ import json
 import math
 from collections.abc import Sequence
 
+from wldetect.data.characters import SPACELESS
+
 _MASK = 2**64 - 1
 # Label (negative: of another language), source, importance.
 Row = tuple[int, int, float]
@@ -67,3 +69,19 @@ def exact_shares(counts: Sequence[int], alpha: float, max_repeats: int) -> list[
         shares = [min(count * max_repeats, middle * count**alpha) if count else 0.0 for count in counts]
         low, high = (middle, high) if sum(shares) < sum(counts) else (low, middle)
     return shares
+
+
+def n_words(text: str) -> int:
+    """Words of a text; four letters each where more than half of it is of scripts without spaces."""
+    if len(SPACELESS.findall(text)) * 2 > len(text):
+        return math.ceil(len(text) / 4)
+    return len(text.split())
+
+
+def cropped_lengths(n_words: int, crop: float, crop_max_words: int) -> dict[int, float]:
+    """How likely each number of words is after a text of ``n_words`` may have been cropped."""
+    chances = {n_words: 1 - crop}
+    for length in range(1, crop_max_words + 1):
+        left = min(length, n_words)
+        chances[left] = chances.get(left, 0.0) + crop / crop_max_words
+    return chances

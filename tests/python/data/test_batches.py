@@ -51,7 +51,7 @@ def dataset(*lengths: list[int]) -> Held:
         first += len(mine)
     report = DatasetReport("", [], [], {}, {}, [], {}, 0, 0)
     sizes = np.array([len(mine) for mine in lengths], dtype=np.int64)
-    return Held(report, None, sizes, np.ones(9, np.float32), None, shards)
+    return Held(report, None, sizes, np.ones((9, 1), np.float32), None, shards)
 
 
 def texts_of(batch: Batch) -> list[int]:
@@ -284,7 +284,7 @@ def dataset_of_texts(texts: list[str], n_rows: int = 1000, max_length: int | Non
         shards.append(Shard(values, offsets, np.zeros(len(rows), np.int32), np.array(rows, np.float32)))
     sizes = np.array([len(shard) for shard in shards], dtype=np.int64)
     report = DatasetReport("", [], [], {}, {}, [], {}, 0, 0)
-    return TokenizedDataset(report, None, sizes, np.ones(1, np.float32), Encoding(max_length, n_rows, 1), shards)
+    return TokenizedDataset(report, None, sizes, np.ones((1, 1), np.float32), Encoding(max_length, n_rows, 1), shards)
 
 
 @pytest.mark.parametrize("prefetch", [0, 2])
