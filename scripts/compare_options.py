@@ -1,98 +1,300 @@
 #!/usr/bin/env python3
-"""Train once for each of a list of options, score every model on full sentences and on variants, and print a table.
+"""Train once for each of some named options, score every model on sets of texts, and print a table.
 
-Each option is a name and overrides of the configuration, as `wldetect train --set` takes them. The variants are parquet
-files with the columns text and language, such as single words or noisy sentences; those of languages that a model lacks
-are left out, as `wldetect eval` does. Token ids and embeddings are cached between the runs.
+The options come from a file such as configs/ablations/training.yaml: `config`, a training file; `common`, overrides
+that every run has; `options`, for each name the overrides of that run. Sets are the parquet files of --variants
+(columns text and language; single words or noisy sentences, say) and full sentences, --flores; texts of languages that
+a model lacks are left out, as `wldetect eval` does. Token ids and embeddings are cached between the runs.
 
-example: python scripts/compare_options.py --data data/corpora --variants data/flores/variants \\
-           --flores data/flores/dev.parquet --output options.md
+With --output FILE.json, everything measured is written there after each run, and the table beside it as FILE.md. The
+same command then goes on where it stopped: a run whose configuration and sets are in the file already is not made
+again. (What the training data hold is not looked at.)
+
+example: python scripts/compare_options.py configs/ablations/training.yaml --data data/corpora \\
+           --flores data/flores/dev.parquet --variants data/flores/variants --output options.json
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Annotated, Any
 
 # As the command does, before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from wldetect.config import load_training_config, parse_override
-from wldetect.evaluation import evaluate, load_flores
-from wldetect.training.run import run_training
+from pydantic import Field, ValidationError
 
-ROOT = Path(__file__).resolve().parent.parent
-# What every run has: enough texts to tell options apart, few enough to train in a minute.
-COMMON = ["dataset.max_samples_per_language=2000"]
-OPTIONS: dict[str, list[str]] = {
-    "as configured": [],
-    "`loss.label_smoothing: 0.05`": ["training.loss.label_smoothing=0.05"],
-    "`loss.label_smoothing: 0.1`": ["training.loss.label_smoothing=0.1"],
-    "`loss.name: focal`, `focal_gamma: 1`": ["training.loss.name=focal", "training.loss.focal_gamma=1.0"],
-    "`loss.name: focal`, `focal_gamma: 2`": ["training.loss.name=focal", "training.loss.focal_gamma=2.0"],
-    "`loss.name: focal`, `focal_gamma: 2`, `focal_alpha: 0.25`": [
-        "training.loss.name=focal", "training.loss.focal_gamma=2.0", "training.loss.focal_alpha=0.25",
-    ],
-    "no weights (`balance_languages: false`)": ["dataset.balance_languages=false"],
-    "`loss.class_weights: balanced` instead": [
-        "dataset.balance_languages=false", "training.loss.class_weights=balanced",
-    ],
-    "`loss.class_weights: inverse_sqrt` instead": [
-        "dataset.balance_languages=false", "training.loss.class_weights=inverse_sqrt",
-    ],
-    "`sampling_alpha: 0.5` instead": ["dataset.balance_languages=false", "dataset.sampling_alpha=0.5"],
-    "`augmentation.crop: 0.3` (to 1 to 5 words)": ["training.augmentation.crop=0.3"],
-    "`augmentation.crop: 0.7` (to 1 to 5 words)": ["training.augmentation.crop=0.7"],
-    "`augmentation.noise: 0.3` (of 10 % of the letters)": ["training.augmentation.noise=0.3"],
-    "`augmentation.uppercase: 0.1`": ["training.augmentation.uppercase=0.1"],
-    "`augmentation.lowercase: 0.3`": ["training.augmentation.lowercase=0.3"],
-    "`augmentation.strip_punctuation: 0.3`": ["training.augmentation.strip_punctuation=0.3"],
-    "crop 0.3, noise 0.2, uppercase 0.1": [
-        "training.augmentation.crop=0.3", "training.augmentation.noise=0.2", "training.augmentation.uppercase=0.1",
-    ],
-    "`projection.dropout: 0.1`": ["training.projection.dropout=0.1"],
-    "`weight_decay: 0.01`": ["training.weight_decay=0.01"],
-}  # fmt: skip
+from wldetect import __version__
+from wldetect.cli.options import thread_count
+from wldetect.config import ResolvedConfig, load_training_config, parse_override, resolve_path
+from wldetect.config.fields import Section, Text
+from wldetect.config.messages import dotted, found, problems_of
+from wldetect.config.yaml_text import read_yaml
+from wldetect.errors import ConfigError, DataError, WLDetectError
+from wldetect.evaluation import LabelledTexts, evaluate
+from wldetect.evaluation.flores import load_flores
+from wldetect.evaluation.suite import SENTENCES, load_suite
+from wldetect.files import atomic_path
+from wldetect.training.run import TrainingRun, run_training
+
+Run = dict[str, Any]
 
 
-def main() -> int:
+class Ablation(Section):
+    """The file of options.
+
+    Attributes:
+        config: the training file, relative to this file or else to the current directory.
+        common: overrides of every run, by dotted key.
+        options: overrides of each run, by the run's name.
+    """
+
+    config: Text
+    common: dict[str, Any] = Field(default={})
+    options: Annotated[dict[str, dict[str, Any]], Field(min_length=1, description="a mapping of names to overrides")]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One run to make.
+
+    Attributes:
+        name: of the option.
+        overrides: of the training file, by dotted key, in the order they are applied.
+        config: the training file with these overrides.
+        fingerprint: SHA-256 of the configuration, but for where the model is written and for keys that are as they
+            are by default.
+    """
+
+    name: str
+    overrides: dict[str, Any]
+    config: ResolvedConfig
+    fingerprint: str
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare; returns the exit status: 2 where the input is at fault or a run failed, 130 after Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _compare(options)
+    except (WLDetectError, OSError) as error:
+        text = str(error)
+        if isinstance(error, OSError) and error.filename is not None:
+            text = f"{error.filename}: {error.strerror}"
+        print(f"{Path(__file__).name}: error: {text}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{Path(__file__).name}: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=ROOT / "configs" / "training" / "gemma3-270m.yaml")
-    parser.add_argument("--data", type=Path, required=True, help="the training corpus")
-    parser.add_argument("--flores", type=Path, required=True, help="FLORES dev, a parquet file")
-    parser.add_argument("--variants", type=Path, required=True, help="a directory of parquet files to score on as well")
-    parser.add_argument("--only", help="only options whose name contains this")
-    parser.add_argument("--output", type=Path, help="also write the table here, and the numbers beside it as JSON")
-    options = parser.parse_args()
+    parser.add_argument("options", type=Path, metavar="FILE", help="the file of options")
+    parser.add_argument("--data", type=Path, help="the training corpus, in place of dataset.name")
+    parser.add_argument("--flores", type=Path, help="full sentences to score on: FLORES dev, a parquet file")
+    parser.add_argument("--variants", type=Path, metavar="DIR", help="parquet files to score on, each one set")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a key of the training file for all runs, over those of the file of options; may be repeated",
+    )
+    parser.add_argument("--only", metavar="TEXT", help="only options whose name contains this")
+    parser.add_argument("--threads", type=thread_count, metavar="N", help="threads of scoring (default: one a core)")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE.json", help="what was measured, and what need not be again"
+    )
+    return parser
 
-    sets = {"sentences": load_flores(str(options.flores), "dev")}
-    # words2 before words10.
-    for path in sorted(options.variants.glob("*.parquet"), key=lambda path: [len(path.stem), path.stem]):
-        sets[path.stem] = load_flores(str(path), "dev")
-    rows: dict[str, dict[str, float]] = {}
-    for name, overrides in OPTIONS.items():
+
+def _compare(options: argparse.Namespace) -> int:
+    if options.output is not None and options.output.suffix != ".json":
+        raise ConfigError(f"command line: --output: expected a file of type .json, found {options.output}")
+    if options.variants is None and options.flores is None:
+        raise ConfigError("command line: expected --variants, --flores, or both, found neither")
+    with tempfile.TemporaryDirectory() as temporary:
+        # Before anything is trained, so that mistakes are found out now.
+        wanted = _read_options(options, Path(temporary) / "model")
+        sets = _load_sets(options)
+        runs = {} if options.output is None else _read_runs(options.output)
+        failed = False
+        for option in wanted:
+            if _is_done(runs.get(option.name), option, sets):
+                print(f"== {option.name}: is in {options.output} already", file=sys.stderr)
+                continue
+            print(f"== {option.name}", file=sys.stderr)
+            try:
+                runs[option.name] = _measure(option, sets, options.threads)
+            except WLDetectError as error:
+                if getattr(error, "interrupted", False):
+                    raise KeyboardInterrupt from None
+                # Others may be worth their time all the same: a learning rate too large for one option, say.
+                print(f"{Path(__file__).name}: error: {option.name}: {error}", file=sys.stderr)
+                failed = True
+                continue
+            print(f"{option.name}: {_accuracies(runs[option.name])}", file=sys.stderr)
+            if options.output is not None:
+                _write(options.output, json.dumps({"runs": runs}, indent=1, ensure_ascii=False))
+    done = {option.name: runs[option.name] for option in wanted if _is_done(runs.get(option.name), option, sets)}
+    table = format_table(done, list(sets))
+    print(table)
+    if options.output is not None:
+        _write(options.output.with_suffix(".md"), table)
+    return 2 if failed else 0
+
+
+def _read_options(options: argparse.Namespace, output: Path) -> list[Option]:
+    path: Path = options.options
+    try:
+        ablation = Ablation.model_validate(read_yaml(path))
+    except ValidationError as error:
+        first = problems_of(error, Ablation)[0]
+        raise ConfigError(f"{path}: {dotted(first.path)}: {first.text}") from None
+    config = resolve_path(ablation.config, path)
+    if config is None:
+        raise ConfigError(f"{path}: config: expected an existing file, found no '{ablation.config}'")
+    given: dict[str, Any] = dict(parse_override(text) for text in options.set)
+    if options.data is not None:
+        given["dataset.name"] = str(options.data.resolve())
+    wanted = []
+    for name, own in ablation.options.items():
         if options.only and options.only not in name:
             continue
-        with tempfile.TemporaryDirectory() as temporary:
-            values = dict(parse_override(text) for text in [*COMMON, *overrides])
-            values |= {"dataset.name": str(options.data.resolve()), "output.artifacts_dir": temporary}
-            values |= {"training.save_checkpoints": False}
-            print(f"== {name}", file=sys.stderr)
-            run_training(load_training_config(options.config, values), say=lambda line: print(line, file=sys.stderr))
-            rows[name] = {what: evaluate(temporary, texts).scores.accuracy for what, texts in sets.items()}
-        print(rows[name], file=sys.stderr)
-    table = [f"| option | {' | '.join(sets)} |", "|---|" + "---:|" * len(sets)]
-    for name, scores in rows.items():
-        table.append(f"| {name} | " + " | ".join(f"{100 * scores[what]:.2f}" for what in sets) + " |")
-    print("\n".join(table))
-    if options.output:
-        options.output.write_text("\n".join(table) + "\n", encoding="utf-8")
-        options.output.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    return 0
+        overrides = joined(ablation.common, own, given)
+        always = {"output.artifacts_dir": str(output), "training.save_checkpoints": False}
+        try:
+            loaded = load_training_config(config, joined(overrides, always))
+        except ConfigError as error:
+            raise ConfigError(f"{path}: options: {name}: {error}") from None
+        # The data of --data are told by the fingerprint; their path is this machine's business.
+        kept = {key: value for key, value in overrides.items() if options.data is None or key != "dataset.name"}
+        wanted.append(Option(name, kept, loaded, _fingerprint(loaded)))
+    if not wanted:
+        raise ConfigError(f"{path}: options: expected one whose name contains {found(options.only)}, found none")
+    return wanted
+
+
+def joined(*several: Mapping[str, Any]) -> dict[str, Any]:
+    """Overrides one after the other: one that is given again moves to the end, after keys that lie inside it."""
+    overrides: dict[str, Any] = {}
+    for more in several:
+        for key, value in more.items():
+            overrides.pop(key, None)
+            overrides[key] = value
+    return overrides
+
+
+def _fingerprint(config: ResolvedConfig) -> str:
+    # Keys that are new in the schema, and at their defaults, change no run.
+    training = config.training.model_dump(mode="json", exclude_defaults=True)
+    del training["output"]["artifacts_dir"]
+    content = {"model": config.model.model_dump(mode="json", exclude_defaults=True), "training": training}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _load_sets(options: argparse.Namespace) -> dict[str, LabelledTexts]:
+    sentences = None if options.flores is None else str(options.flores)
+    if options.variants is not None:
+        return load_suite(options.variants, sentences)
+    return {SENTENCES: load_flores(str(options.flores))}
+
+
+def _read_runs(path: Path) -> dict[str, Run]:
+    if not path.exists():
+        return {}
+    try:
+        runs: dict[str, Run] = json.loads(path.read_text(encoding="utf-8"))["runs"]
+        for run in runs.values():
+            # What is read of them here.
+            _ = run["config_sha256"], _accuracies(run), run["training"]["seconds"], run["bytes"].values()
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise DataError(f"{path}: expected the results of this script, found something else") from None
+    return runs
+
+
+def _is_done(run: Run | None, option: Option, sets: Mapping[str, LabelledTexts]) -> bool:
+    if run is None or run["config_sha256"] != option.fingerprint:
+        return False
+    return all(
+        scores.get(name, {}).get("given") == len(sets[name]) for scores in run["scores"].values() for name in sets
+    )
+
+
+def _measure(option: Option, sets: Mapping[str, LabelledTexts], threads: int | None) -> Run:
+    trained = run_training(option.config, say=lambda line: print(line, file=sys.stderr))
+    tables = ["e3m4", *(["float32"] if option.config.training.output.float32_table else [])]
+    return {
+        "overrides": option.overrides,
+        "config_sha256": option.fingerprint,
+        "scores": {table: _score(trained, sets, table, threads) for table in tables},
+        "training": {
+            "texts": len(trained.dataset),
+            "seconds": trained.result.seconds,
+            "texts_per_second": trained.result.texts_per_second,
+            "loss": trained.result.loss,
+        },
+        "seconds": trained.seconds,
+        "bytes": {path.name: path.stat().st_size for path in sorted(trained.directory.glob("*table*.safetensors"))},
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "wldetect_version": __version__,
+    }
+
+
+def _score(
+    trained: TrainingRun, sets: Mapping[str, LabelledTexts], table: str, threads: int | None
+) -> dict[str, dict[str, Any]]:
+    scored = {}
+    for name, texts in sets.items():
+        result = evaluate(trained.directory, texts, table=table, threads=threads)
+        scored[name] = {
+            "given": len(texts),
+            "texts": result.scores.n,
+            "unanswered": result.scores.unanswered,
+            "accuracy": result.scores.accuracy,
+            "macro_f1": result.scores.macro_f1,
+            "texts_per_second": result.texts_per_second,
+        }
+    return scored
+
+
+def format_table(runs: Mapping[str, Run], sets: Sequence[str]) -> str:
+    """A Markdown table: accuracy of each set, macro-F1 of the last, time, size, and the most that quantizing costs."""
+    exact = any("float32" in run["scores"] for run in runs.values())
+    head = ["option", *sets, f"macro-F1, {sets[-1]}", "training, s", "texts/s", "MB", *(["most lost"] if exact else [])]
+    lines = [f"| {' | '.join(head)} |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    for name, run in runs.items():
+        scores = run["scores"]["e3m4"]
+        cells = [f"{100 * scores[one]['accuracy']:.2f}" for one in sets]
+        cells.append(f"{100 * scores[sets[-1]]['macro_f1']:.2f}")
+        cells += [f"{run['training']['seconds']:.0f}", f"{run['training']['texts_per_second']:,.0f}"]
+        # Of what is loaded by default.
+        cells.append(f"{sum(size for file, size in run['bytes'].items() if 'e3m4' in file) / 1e6:.1f}")
+        if exact:
+            before = run["scores"].get("float32")
+            lost = [before[one]["accuracy"] - scores[one]["accuracy"] for one in sets] if before else []
+            cells.append(f"{100 * max(lost):+.3f}" if lost else "")
+        lines.append(f"| {' | '.join([name, *cells])} |")
+    return "\n".join(lines)
+
+
+def _accuracies(run: Run) -> str:
+    return ", ".join(f"{name} {scores['accuracy']:.2%}" for name, scores in run["scores"]["e3m4"].items())
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(f"{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,56 @@
+"""A suite: several sets of labelled texts, each a parquet file, on which models are scored side by side."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from pathlib import Path
+
+from wldetect.errors import DataError
+from wldetect.evaluation.flores import LabelledTexts, load_flores
+
+__all__ = ["SENTENCES", "load_suite", "natural_order"]
+
+SENTENCES = "sentences"
+"""Name of the set of full sentences."""
+
+_SUFFIX = ".parquet"
+
+
+def natural_order(name: str) -> list[tuple[str, int]]:
+    """A key that sorts names by the numbers in them: ``words2`` before ``words10``."""
+    parts = re.findall(r"([^0-9]*)([0-9]*)", name)
+    return [(text, int(digits) if digits else -1) for text, digits in parts]
+
+
+def load_suite(directory: str | Path, sentences: str | None = None) -> dict[str, LabelledTexts]:
+    """Load every parquet file of ``directory`` as a set named after it, and full sentences as the last one.
+
+    Args:
+        directory: holds files with the columns ``text`` and ``language``, or those of FLORES+.
+        sentences: what `load_flores` reads as one more set, `SENTENCES`; of data with splits, the split ``dev``.
+
+    Returns:
+        Sets by name, in natural order, the sentences last.
+
+    Raises:
+        FileNotFoundError: there is no such directory, or nothing of the name ``sentences``.
+        NotADirectoryError: ``directory`` is a file.
+        DataError: there is no parquet file, or one of them cannot be used: see `load_flores`.
+    """
+    place = Path(directory)
+    if not place.is_dir():
+        code = errno.ENOTDIR if place.exists() else errno.ENOENT
+        raise OSError(code, os.strerror(code), str(directory))
+    files = [path for path in place.iterdir() if path.suffix.lower() == _SUFFIX and not path.name.startswith(".")]
+    files.sort(key=lambda path: natural_order(path.stem))
+    if not files:
+        raise DataError(f"{place}: expected one or more files of type {_SUFFIX}, found none")
+    names = [path.stem for path in files]
+    if sentences is not None and SENTENCES in names:
+        raise DataError(f"{place / SENTENCES}{_SUFFIX}: expected no set of this name beside {sentences}, found one")
+    sets = {name: load_flores(str(path)) for name, path in zip(names, files, strict=True)}
+    if sentences is not None:
+        sets[SENTENCES] = load_flores(sentences)
+    return sets
