@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wldetect.evaluation.flores import LabelledTexts, load_flores
+from wldetect.evaluation.heat_map import write_heat_map
 from wldetect.evaluation.metrics import (
     NO_ANSWER,
     ClassScores,
@@ -18,7 +19,6 @@ from wldetect.evaluation.report import (
     format_table,
     heat_map_file_name,
     results_file_name,
-    write_heat_map,
     write_json,
 )
 from wldetect.evaluation.run import EvaluationResult, evaluate
