@@ -204,10 +204,10 @@ def _fingerprint(config: ResolvedConfig) -> str:
 
 
 def _load_sets(options: argparse.Namespace) -> dict[str, LabelledTexts]:
-    sentences = None if options.flores is None else str(options.flores)
+    sentences = None if options.flores is None else load_flores(str(options.flores))
     if options.variants is not None:
         return load_suite(options.variants, sentences)
-    return {SENTENCES: load_flores(str(options.flores))}
+    return {} if sentences is None else {SENTENCES: sentences}
 
 
 def _read_runs(path: Path) -> dict[str, Run]:

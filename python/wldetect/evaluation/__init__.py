@@ -22,6 +22,8 @@ from wldetect.evaluation.report import (
     write_json,
 )
 from wldetect.evaluation.run import EvaluationResult, evaluate
+from wldetect.evaluation.suite import load_suite
+from wldetect.evaluation.suite_scores import SuiteResult, score_suite
 
 __all__ = [
     "NO_ANSWER",
@@ -30,6 +32,7 @@ __all__ = [
     "EvaluationResult",
     "LabelledTexts",
     "Scores",
+    "SuiteResult",
     "class_scores",
     "confused_pairs",
     "confusion_matrix",
@@ -37,9 +40,11 @@ __all__ = [
     "format_table",
     "heat_map_file_name",
     "load_flores",
+    "load_suite",
     "mean_confidences",
     "overall_scores",
     "results_file_name",
+    "score_suite",
     "write_heat_map",
     "write_json",
 ]

@@ -26,19 +26,19 @@ _PAIRS_IN_JSON = 200
 _PAIRS_IN_TABLE = 15
 
 
-def results_file_name(split: str, table: str = "e3m4") -> str:
+def results_file_name(split: str, table: str = "e3m4", features: str = "all") -> str:
     """Name of the JSON file in a model directory: ``flores_dev_results.json`` for the split ``dev``."""
-    return f"flores_{split}_results{file_suffix(table)}.json"
+    return f"flores_{split}_results{file_suffix(table, features)}.json"
 
 
-def heat_map_file_name(split: str, table: str = "e3m4") -> str:
+def heat_map_file_name(split: str, table: str = "e3m4", features: str = "all") -> str:
     """Name of the picture beside it: ``flores_dev_confusion.png`` for the split ``dev``."""
-    return f"flores_{split}_confusion{file_suffix(table)}.png"
+    return f"flores_{split}_confusion{file_suffix(table, features)}.png"
 
 
-def file_suffix(table: str) -> str:
-    """What tells the files of other tables apart: only the default table's scores are the model's own."""
-    return "" if table == "e3m4" else f"_{table}"
+def file_suffix(table: str, features: str) -> str:
+    """What tells the files of other tables and of a part of the rows apart: only the default's are the model's own."""
+    return ("" if table == "e3m4" else f"_{table}") + ("" if features == "all" else f"_{features}")
 
 
 def write_json(result: EvaluationResult, path: Path) -> None:
@@ -62,6 +62,7 @@ def write_json(result: EvaluationResult, path: Path) -> None:
         "provenance": {
             "model": result.model,
             "table": result.table,
+            "features": result.features,
             "pooling": result.pooling,
             "languages": len(result.languages),
             "data": result.data,
@@ -123,6 +124,7 @@ def _summary(result: EvaluationResult) -> list[str]:
     present = len(result.languages) - len(result.labels_without_texts)
     data = printable(f"{result.data}, split {result.split}" if result.split else result.data)
     model = printable(result.model)
+    only = "" if result.features == "all" else f", {result.features} only"
     threads = "one thread a core" if result.threads is None else f"{result.threads} threads"
     confidence = [
         f"{value:.3f} when {when}"
@@ -130,7 +132,7 @@ def _summary(result: EvaluationResult) -> list[str]:
         if value is not None
     ]
     rows = [
-        ("Model", f"{model}: {result.table} table, {result.pooling} pooling, {len(result.languages)} languages"),
+        ("Model", f"{model}: {result.table} table{only}, {result.pooling} pooling, {len(result.languages)} languages"),
         ("Data", f"{data}: {scores.n:,} texts of {present} languages"),
         ("Accuracy", f"{100 * scores.accuracy:.2f} % ({scores.n_correct:,} right, {scores.unanswered:,} unanswered)"),
         (

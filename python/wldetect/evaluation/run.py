@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ from wldetect.evaluation.metrics import (
     overall_scores,
 )
 
-__all__ = ["EvaluationResult", "detect_all", "evaluate"]
+__all__ = ["EvaluationResult", "detect_all", "evaluate", "nothing_to_score", "open_detector"]
 
 # Large enough that starting the threads costs nothing, small enough that the progress bar moves.
 _CHUNK = 8192
@@ -50,6 +50,7 @@ class EvaluationResult:
         labels_without_texts: languages of the model that no text has.
         model: name of the model directory.
         table: dtype of the table: ``e3m4``, ``e4m3fn`` or ``float32``.
+        features: the rows that were used: ``all`` that the model has, or ``tokens``.
         pooling: how the model pools tokens.
         data: name of the data.
         split: the part of the data, if it has parts.
@@ -69,6 +70,7 @@ class EvaluationResult:
     labels_without_texts: list[str]
     model: str
     table: str
+    features: str
     pooling: str
     data: str
     split: str | None
@@ -95,6 +97,7 @@ def evaluate(
     table: str = "e3m4",
     threads: int | None = None,
     progress: bool = True,
+    features: str | None = None,
 ) -> EvaluationResult:
     """Score the model directory ``model_path`` on labelled texts.
 
@@ -106,6 +109,7 @@ def evaluate(
         table: dtype of the table to use: ``e3m4``, ``e4m3fn`` or ``float32``.
         threads: threads to use; None: one a core.
         progress: whether to show a progress bar; it is never shown where standard error is not a terminal.
+        features: which rows to use, ``all`` that the model has or ``tokens``; None: all.
 
     Raises:
         DataError: no text has a language of the model.
@@ -114,14 +118,13 @@ def evaluate(
         ValueError: ``table`` is none of the three, or ``threads`` is 0.
     """
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    # The detector checks the name, and lists the valid ones.
-    detector = WLDetect.load(model_path, table=cast(Literal["e3m4", "e4m3fn", "float32"], table))
+    detector = open_detector(model_path, table, features)
     languages = detector.languages
     index = {language: i for i, language in enumerate(languages)}
     unknown = Counter(label for label in texts.labels if label not in index)
     scored = [text for text, label in zip(texts.texts, texts.labels, strict=True) if label in index]
     if not scored:
-        raise DataError(f"{texts.name}: {_nothing_to_score(unknown, languages)}")
+        raise DataError(f"{texts.name}: {nothing_to_score(unknown, languages)}")
     true = np.array([index[label] for label in texts.labels if label in index], dtype=np.int64)
 
     predicted, probabilities, seconds = detect_all(detector, scored, threads, progress)
@@ -138,6 +141,7 @@ def evaluate(
         # The path may be ".", which has no name.
         model=Path(model_path).resolve().name,
         table=table,
+        features="all" if features is None else features,
         pooling=detector.pooling,
         data=texts.name,
         split=texts.split,
@@ -148,6 +152,18 @@ def evaluate(
         # A lone surrogate, which UTF-8 does not have, is three bytes as the replacement character is.
         n_bytes=sum(len(text.encode("utf-8", "surrogatepass")) for text in scored),
     )
+
+
+def open_detector(model_path: str | os.PathLike[str], table: str, features: str | None = None) -> WLDetect:
+    """Load a model with the table ``table``, and with ``features`` (``all`` or ``tokens``) where they are given.
+
+    Raises:
+        OSError, ArtifactError: the model cannot be loaded.
+        ValueError: there is no such table or choice of features.
+    """
+    given: dict[str, Any] = {} if features is None else {"features": features}
+    # The detector checks the names, and lists the valid ones.
+    return WLDetect.load(model_path, table=cast(Literal["e3m4", "e4m3fn", "float32"], table), **given)
 
 
 def detect_all(
@@ -175,7 +191,8 @@ def detect_all(
     return np.where(labels < 0, NO_ANSWER, labels), probabilities, seconds
 
 
-def _nothing_to_score(unknown: Counter[str], languages: Sequence[str]) -> str:
+def nothing_to_score(unknown: Counter[str], languages: Sequence[str]) -> str:
+    """What to say of texts none of which has a label among ``languages``; ``unknown`` counts the labels they have."""
     expected = f"expected texts of the model's {len(languages)} languages ({_some(languages)})"
     if not unknown:
         return f"{expected}, found no texts"

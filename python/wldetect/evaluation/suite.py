@@ -24,18 +24,27 @@ def natural_order(name: str) -> list[tuple[str, int]]:
     return [(text, int(digits) if digits else -1) for text, digits in parts]
 
 
-def load_suite(directory: str | Path, sentences: str | None = None) -> dict[str, LabelledTexts]:
-    """Load every parquet file of ``directory`` as a set named after it, and full sentences as the last one.
+def load_suite(
+    directory: str | Path,
+    sentences: LabelledTexts | None = None,
+    split: str = "dev",
+    text_column: str = "text",
+    language_column: str | None = None,
+) -> dict[str, LabelledTexts]:
+    """Load every parquet file of ``directory`` as a set named after it, and add full sentences as the last one.
 
     Args:
-        directory: holds files with the columns ``text`` and ``language``, or those of FLORES+.
-        sentences: what `load_flores` reads as one more set, `SENTENCES`; of data with splits, the split ``dev``.
+        directory: holds the files.
+        sentences: one more set, which is called `SENTENCES`.
+        split: the rows to take of files with a column ``split``.
+        text_column: the column of texts.
+        language_column: the column of language codes; None: as `load_flores` chooses it.
 
     Returns:
         Sets by name, in natural order, the sentences last.
 
     Raises:
-        FileNotFoundError: there is no such directory, or nothing of the name ``sentences``.
+        FileNotFoundError: there is no such directory.
         NotADirectoryError: ``directory`` is a file.
         DataError: there is no parquet file, or one of them cannot be used: see `load_flores`.
     """
@@ -49,8 +58,9 @@ def load_suite(directory: str | Path, sentences: str | None = None) -> dict[str,
         raise DataError(f"{place}: expected one or more files of type {_SUFFIX}, found none")
     names = [path.stem for path in files]
     if sentences is not None and SENTENCES in names:
-        raise DataError(f"{place / SENTENCES}{_SUFFIX}: expected no set of this name beside {sentences}, found one")
-    sets = {name: load_flores(str(path)) for name, path in zip(names, files, strict=True)}
+        raise DataError(f"{place / SENTENCES}{_SUFFIX}: expected no set of this name beside {sentences.name}")
+    columns = (split, text_column, language_column)
+    sets = {name: load_flores(str(path), *columns) for name, path in zip(names, files, strict=True)}
     if sentences is not None:
-        sets[SENTENCES] = load_flores(sentences)
+        sets[SENTENCES] = sentences
     return sets

@@ -39,6 +39,7 @@ def result_of(confusion: Sequence[Sequence[int]] | NDArray[np.int64], languages:
         labels_without_texts=sorted(one.label for one in classes if not one.support),
         model="tiny",
         table="e3m4",
+        features="all",
         pooling="average",
         data="data/flores.parquet",
         split="dev",
