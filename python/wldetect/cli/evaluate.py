@@ -6,15 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wldetect.cli.evaluate_suite import add_suite_arguments, check_suite_arguments, run_suite
+from wldetect.cli.evaluated import PROVENANCE, evaluation_of_training
 from wldetect.cli.extras import require_extras
 from wldetect.cli.options import add_model_options
 from wldetect.cli.output import say
-from wldetect.errors import ArtifactError, ConfigError, DataError
+from wldetect.errors import DataError
 
 if TYPE_CHECKING:
     from wldetect.evaluation import EvaluationResult, LabelledTexts
-
-_PROVENANCE = "provenance.json"
 
 NAME = "eval"
 HELP = "score a model on labelled texts"
@@ -23,9 +23,17 @@ DESCRIPTION = """Score a model on labelled texts, FLORES by default, through the
 Prints a table; writes flores_SPLIT_results.json and flores_SPLIT_confusion.png into the model directory.
 Without --data, the texts are those that the model's training configuration names.
 
+With --suite short, --data is a directory of parquet files with the columns text and language, each of them one set:
+single words, noisy sentences, capitals, ... Prints one table of the sets; writes short_results.json and
+short_results.png, a plot of accuracy against length in words by group of scripts. Sets called words1, words2, ... are
+texts of a length, and so are those of --sentences; others are shown as bars. With --compare-with, several models stand
+side by side, scored on the languages that all of them know, in short_comparison.json and short_comparison.png.
+
 examples:
   wldetect eval --model-path artifacts/starter
-  wldetect eval --model-path artifacts/gemma3-270m --data dev.parquet --split dev --table e4m3fn"""
+  wldetect eval --model-path artifacts/gemma3-270m --data dev.parquet --split dev --table e4m3fn
+  wldetect eval --model-path artifacts/gemma3-270m --suite short --data variants/ --sentences dev.parquet
+  wldetect eval --model-path artifacts/new --compare-with artifacts/old --suite short --data variants/"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,23 +42,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="PATH",
-        help="FLORES+ parquet file, directory, other table with a text and a language column, or hub id",
+        help="FLORES+ parquet file, directory, other table with a text and a language column, or hub id; "
+        "with --suite, a directory of sets",
     )
     parser.add_argument("--split", metavar="NAME", help="the part of the data to use (default: dev)")
     parser.add_argument("--text-column", metavar="NAME", help="(default: text)")
     parser.add_argument(
         "--language-column", metavar="NAME", help="(default: language, or else iso_639_3 and iso_15924 joined)"
     )
+    parser.add_argument(
+        "--features",
+        choices=["all", "tokens"],
+        help="which rows to detect with: all that the model has, or those of tokens alone (default: all)",
+    )
+    add_suite_arguments(parser)
     parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: the model directory)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and report; returns the exit status."""
     require_extras("wldetect eval", ["training"])
+    check_suite_arguments(options)
+    if options.suite is not None:
+        return run_suite(options)
     from wldetect.evaluation import load_flores
 
     # What the options do not say is as it was in training, if the data is.
-    trained = _evaluation_of_training(options.model_path) if options.data is None else {}
+    trained = evaluation_of_training(options.model_path) if options.data is None else {}
     data = trained.get("data", options.data)
     split = options.split or trained.get("split") or "dev"
     text_column = options.text_column or trained.get("text_column") or "text"
@@ -60,28 +78,12 @@ def run(options: argparse.Namespace) -> int:
         if options.data is not None:
             raise
         # The path may be relative to a configuration that is not at hand.
-        record = options.model_path / _PROVENANCE
+        record = options.model_path / PROVENANCE
         raise DataError(f"{record}: evaluation data {data!r} is not there; give it with --data") from error
-    evaluate_and_report(options.model_path, texts, split, options.table, options.output, options.threads)
+    evaluate_and_report(
+        options.model_path, texts, split, options.table, options.output, options.threads, options.features
+    )
     return 0
-
-
-def _evaluation_of_training(model_path: Path) -> dict[str, str | None]:
-    """What the model was evaluated on when it was trained, from its provenance."""
-    import json
-
-    path = model_path / _PROVENANCE
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        evaluation: dict[str, str | None] = record["config"]["training"]["evaluation"]
-        named = evaluation["data"] is not None
-    except (ValueError, LookupError, TypeError):
-        raise ArtifactError(
-            f"{path}: expected the record of a training run, found something else; give the data with --data"
-        ) from None
-    if not named:
-        raise ConfigError(f"{path}: the training configuration names no evaluation data; give it with --data")
-    return evaluation
 
 
 def evaluate_and_report(
@@ -91,6 +93,7 @@ def evaluate_and_report(
     table: str,
     output: Path | None = None,
     threads: int | None = None,
+    features: str | None = None,
 ) -> EvaluationResult:
     """Score the model in ``model_path`` on ``texts``; print the table, write the JSON file and the heat map."""
     from wldetect.evaluation import (
@@ -103,10 +106,10 @@ def evaluate_and_report(
     )
 
     output = model_path if output is None else output
-    result = evaluate(model_path, texts, table=table, threads=threads, progress=True)
+    result = evaluate(model_path, texts, table=table, threads=threads, progress=True, features=features)
     say(format_table(result))
-    results = output / results_file_name(split, table)
-    picture = output / heat_map_file_name(split, table)
+    results = output / results_file_name(split, table, result.features)
+    picture = output / heat_map_file_name(split, table, result.features)
     write_json(result, results)
     write_heat_map(result, picture)
     say(f"wrote: {results} and {picture.name}")
