@@ -8,7 +8,7 @@ CARGO_FEATURES := --features python
 SOURCES := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-quick lint format bench peers measure clean
+.PHONY: help train test test-quick lint format bench peers measure short clean
 
 help: ## Show what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ peers: $(VENV)/.training ## Compare with other detectors (MODEL=directory FLORES
 
 measure: $(VENV)/.training ## Print the numbers of the README (DATA=corpora FLORES=dev.parquet)
 	$(BIN)/python scripts/measure_training.py --data "$(DATA)" --flores "$(FLORES)"
+
+short: $(VENV)/.training ## Score on short and noisy text (MODEL=directory VARIANTS=directory FLORES=dev.parquet)
+	$(BIN)/wldetect eval --suite short --model-path "$(MODEL)" --data "$(VARIANTS)" --sentences "$(FLORES)"
 
 clean: ## Remove everything that was built, but no trained model
 	rm -rf $(VENV) target .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
