@@ -20,6 +20,7 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -47,6 +48,8 @@ from wldetect.files import atomic_path
 from wldetect.training.run import TrainingRun, run_training
 
 Run = dict[str, Any]
+# Names of ways to score a model: as users do, before quantization, and by rows of tokens alone.
+USUAL, EXACT, TOKENS = "e3m4", "float32", "e3m4, tokens alone"
 
 
 class Ablation(Section):
@@ -64,6 +67,14 @@ class Ablation(Section):
 
 
 @dataclass(frozen=True)
+class Scoring:
+    """A way to score a model: by which of its tables, and by which rows, None being all."""
+
+    table: str
+    features: str | None = None
+
+
+@dataclass(frozen=True)
 class Option:
     """One run to make.
 
@@ -73,12 +84,14 @@ class Option:
         config: the training file with these overrides.
         fingerprint: SHA-256 of the configuration, but for where the model is written and for keys that are as they
             are by default.
+        scorings: ways to score its model, by name.
     """
 
     name: str
     overrides: dict[str, Any]
     config: ResolvedConfig
     fingerprint: str
+    scorings: dict[str, Scoring]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,6 +122,9 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="KEY=VALUE",
         help="a key of the training file for all runs, over those of the file of options; may be repeated",
+    )
+    parser.add_argument(
+        "--tokens-alone", action="store_true", help="score models with rows of n-grams without them, too"
     )
     parser.add_argument("--only", metavar="TEXT", help="only options whose name contains this")
     parser.add_argument("--threads", type=thread_count, metavar="N", help="threads of scoring (default: one a core)")
@@ -179,7 +195,7 @@ def _read_options(options: argparse.Namespace, output: Path) -> list[Option]:
             raise ConfigError(f"{path}: options: {name}: {error}") from None
         # The data of --data are told by the fingerprint; their path is this machine's business.
         kept = {key: value for key, value in overrides.items() if options.data is None or key != "dataset.name"}
-        wanted.append(Option(name, kept, loaded, _fingerprint(loaded)))
+        wanted.append(Option(name, kept, loaded, _fingerprint(loaded), _scorings(loaded, options.tokens_alone)))
     if not wanted:
         raise ConfigError(f"{path}: options: expected one whose name contains {found(options.only)}, found none")
     return wanted
@@ -201,6 +217,15 @@ def _fingerprint(config: ResolvedConfig) -> str:
     del training["output"]["artifacts_dir"]
     content = {"model": config.model.model_dump(mode="json", exclude_defaults=True), "training": training}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _scorings(config: ResolvedConfig, tokens_alone: bool) -> dict[str, Scoring]:
+    scorings = {USUAL: Scoring("e3m4")}
+    if config.training.output.float32_table:
+        scorings[EXACT] = Scoring("float32")
+    if tokens_alone and config.model.features.ngrams is not None:
+        scorings[TOKENS] = Scoring("e3m4", "tokens")
+    return scorings
 
 
 def _load_sets(options: argparse.Namespace) -> dict[str, LabelledTexts]:
@@ -227,17 +252,20 @@ def _is_done(run: Run | None, option: Option, sets: Mapping[str, LabelledTexts])
     if run is None or run["config_sha256"] != option.fingerprint:
         return False
     return all(
-        scores.get(name, {}).get("given") == len(sets[name]) for scores in run["scores"].values() for name in sets
+        run["scores"].get(scoring, {}).get(name, {}).get("given") == len(texts)
+        for scoring in option.scorings
+        for name, texts in sets.items()
     )
 
 
 def _measure(option: Option, sets: Mapping[str, LabelledTexts], threads: int | None) -> Run:
+    # What another option has written there, and this one does not, is none of its model's.
+    shutil.rmtree(option.config.artifacts_dir, ignore_errors=True)
     trained = run_training(option.config, say=lambda line: print(line, file=sys.stderr))
-    tables = ["e3m4", *(["float32"] if option.config.training.output.float32_table else [])]
     return {
         "overrides": option.overrides,
         "config_sha256": option.fingerprint,
-        "scores": {table: _score(trained, sets, table, threads) for table in tables},
+        "scores": {name: _score(trained, sets, scoring, threads) for name, scoring in option.scorings.items()},
         "training": {
             "texts": len(trained.dataset),
             "seconds": trained.result.seconds,
@@ -252,11 +280,11 @@ def _measure(option: Option, sets: Mapping[str, LabelledTexts], threads: int | N
 
 
 def _score(
-    trained: TrainingRun, sets: Mapping[str, LabelledTexts], table: str, threads: int | None
+    trained: TrainingRun, sets: Mapping[str, LabelledTexts], scoring: Scoring, threads: int | None
 ) -> dict[str, dict[str, Any]]:
     scored = {}
     for name, texts in sets.items():
-        result = evaluate(trained.directory, texts, table=table, threads=threads)
+        result = evaluate(trained.directory, texts, scoring.table, threads, features=scoring.features)
         scored[name] = {
             "given": len(texts),
             "texts": result.scores.n,
@@ -269,27 +297,41 @@ def _score(
 
 
 def format_table(runs: Mapping[str, Run], sets: Sequence[str]) -> str:
-    """A Markdown table: accuracy of each set, macro-F1 of the last, time, size, and the most that quantizing costs."""
-    exact = any("float32" in run["scores"] for run in runs.values())
-    head = ["option", *sets, f"macro-F1, {sets[-1]}", "training, s", "texts/s", "MB", *(["most lost"] if exact else [])]
-    lines = [f"| {' | '.join(head)} |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    """A Markdown table, one or two rows a run: by all rows of the model, and by those of tokens alone.
+
+    The columns: accuracy of each set; of the last one also macro-F1 and the speed of detection; seconds and speed of
+    training; size of the tables that are loaded by default; the most accuracy that quantizing costs on any set.
+    """
+    exact = any(EXACT in run["scores"] for run in runs.values())
+    last = sets[-1]
+    columns = [*sets, f"macro-F1, {last}", f"{last}/s", "training, s", "training, texts/s", "MB"]
+    columns += ["most lost, points"] if exact else []
+    lines = [f"| option | {' | '.join(columns)} |", "|---" + "|---:" * len(columns) + "|"]
     for name, run in runs.items():
-        scores = run["scores"]["e3m4"]
-        cells = [f"{100 * scores[one]['accuracy']:.2f}" for one in sets]
-        cells.append(f"{100 * scores[sets[-1]]['macro_f1']:.2f}")
-        cells += [f"{run['training']['seconds']:.0f}", f"{run['training']['texts_per_second']:,.0f}"]
-        # Of what is loaded by default.
-        cells.append(f"{sum(size for file, size in run['bytes'].items() if 'e3m4' in file) / 1e6:.1f}")
-        if exact:
-            before = run["scores"].get("float32")
-            lost = [before[one]["accuracy"] - scores[one]["accuracy"] for one in sets] if before else []
-            cells.append(f"{100 * max(lost):+.3f}" if lost else "")
-        lines.append(f"| {' | '.join([name, *cells])} |")
+        for scoring, shown in ((USUAL, name), (TOKENS, f"{name}, tokens alone")):
+            if scoring in run["scores"]:
+                cells = _cells(run, scoring, sets)
+                lines.append(f"| {' | '.join([shown, *cells, *([''] * (len(columns) - len(cells)))])} |")
     return "\n".join(lines)
 
 
+def _cells(run: Run, scoring: str, sets: Sequence[str]) -> list[str]:
+    scores, last = run["scores"][scoring], sets[-1]
+    cells = [f"{100 * scores[one]['accuracy']:.2f}" for one in sets]
+    cells += [f"{100 * scores[last]['macro_f1']:.2f}", f"{scores[last]['texts_per_second']:,.0f}"]
+    if scoring == USUAL:
+        cells += [f"{run['training']['seconds']:.0f}", f"{run['training']['texts_per_second']:,.0f}"]
+        # Of what is loaded by default.
+        cells.append(f"{sum(size for file, size in run['bytes'].items() if 'e3m4' in file) / 1e6:.1f}")
+        before = run["scores"].get(EXACT)
+        if before:
+            lost = [before[one]["accuracy"] - scores[one]["accuracy"] for one in sets]
+            cells.append(f"{100 * max(lost):+.3f}")
+    return cells
+
+
 def _accuracies(run: Run) -> str:
-    return ", ".join(f"{name} {scores['accuracy']:.2%}" for name, scores in run["scores"]["e3m4"].items())
+    return ", ".join(f"{name} {scores['accuracy']:.2%}" for name, scores in run["scores"][USUAL].items())
 
 
 def _write(path: Path, text: str) -> None:

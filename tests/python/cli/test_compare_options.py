@@ -19,6 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
 
 import compare_options
 
+from wldetect.config import ResolvedConfig
+from wldetect.training.run import TrainingRun
+
 Compare = Callable[..., int]
 ABLATIONS = sorted((Path(__file__).parents[3] / "configs" / "ablations").glob("*.yaml"))
 RUNS: dict[str, Any] = {"as it is": {}, "two passes": {"training.num_epochs": 2}}
@@ -59,8 +62,9 @@ def test_results(compare: Compare, tmp_path: Path, capfd: pytest.CaptureFixture[
     output = tmp_path / "results" / "options.json"
     assert compare(RUNS, "--output", str(output), "--set", "output.float32_table=true", "--threads", "1") == 0
     table = capfd.readouterr().out
-    head = "| option | words2 | words10 | macro-F1, words10 | training, s | texts/s | MB | most lost |"
-    assert table.splitlines()[0] == head
+    columns = "words2 | words10 | macro-F1, words10 | words10/s | training, s | training, texts/s | MB"
+    assert table.splitlines()[0] == f"| option | {columns} | most lost, points |"
+    assert {line.count("|") for line in table.splitlines()} == {10}
     assert [line.split(" | ")[0] for line in table.splitlines()[2:]] == ["| as it is", "| two passes"]
     assert output.with_suffix(".md").read_text(encoding="utf-8") == table
     assert sorted(path.name for path in output.parent.iterdir()) == ["options.json", "options.md"]
@@ -125,7 +129,8 @@ def test_data_and_sentences(
     moved = tiny_project.corpus.rename(tiny_project.root / "moved")
     arguments = ["--data", str(moved), "--flores", str(sets / "words10.parquet"), "--output", str(output)]
     assert compare({"as it is": {}}, *arguments) == 0
-    assert capfd.readouterr().out.startswith("| option | words2 | words10 | sentences | macro-F1, sentences |")
+    columns = "| option | words2 | words10 | sentences | macro-F1, sentences | sentences/s |"
+    assert capfd.readouterr().out.startswith(columns)
     # Nothing tells where on this machine the corpus is.
     assert str(tmp_path) not in output.read_text(encoding="utf-8")
 
@@ -198,6 +203,48 @@ def test_no_sets_and_no_configuration(tiny_project: Project, tmp_path: Path, cap
     assert capfd.readouterr().err.endswith("expected --variants, --flores, or both, found neither\n")
     assert compare_options.main([str(path), "--flores", "x.parquet"]) == 2
     assert capfd.readouterr().err.endswith(f"{path}: config: expected an existing file, found no 'nowhere.yaml'\n")
+
+
+def test_what_another_run_wrote_is_none_of_the_model_s(
+    compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = compare_options.run_training
+
+    def with_another_file(config: ResolvedConfig, **options: Any) -> TrainingRun:
+        run = train(config, **options)
+        (run.directory / f"table_{config.training.training.num_epochs}.safetensors").touch()
+        return run
+
+    monkeypatch.setattr(compare_options, "run_training", with_another_file)
+    assert compare(RUNS, "--output", str(tmp_path / "options.json")) == 0
+    found = [
+        name for run in runs_in(tmp_path / "options.json").values() for name in run["bytes"] if "table_" in name[:6]
+    ]
+    assert found == ["table_1.safetensors", "table_2.safetensors"]
+
+
+def test_tokens_alone(tiny_project: Project, tmp_path: Path) -> None:
+    path = tmp_path / "options.yaml"
+    features = {"without": {}, "with": {"features.ngrams": {"rows": 64}}}
+    path.write_text(yaml.safe_dump({"config": str(tiny_project.config), "options": features}), encoding="utf-8")
+
+    def scorings(*arguments: str) -> dict[str, list[str]]:
+        options = compare_options._parser().parse_args([str(path), *arguments])
+        return {one.name: list(one.scorings) for one in compare_options._read_options(options, tmp_path)}
+
+    assert scorings() == {"with": ["e3m4"], "without": ["e3m4"]}
+    assert scorings("--tokens-alone") == {"with": ["e3m4", "e3m4, tokens alone"], "without": ["e3m4"]}
+    scores = {"words1": {"accuracy": 0.5, "macro_f1": 0.25, "texts_per_second": 1234.5}}
+    run = {
+        "scores": {"e3m4": scores, "e3m4, tokens alone": scores},
+        "training": {"seconds": 61.2, "texts_per_second": 1000.0},
+        "bytes": {"lookup_table_fp8_e3m4.safetensors": 2_000_000, "ngram_table_fp8_e3m4.safetensors": 500_000,
+                  "lookup_table_fp8_e4m3fn.safetensors": 2_000_000},
+    }  # fmt: skip
+    assert compare_options.format_table({"with": run}, ["words1"]).splitlines()[2:] == [
+        "| with | 50.00 | 25.00 | 1,234 | 61 | 1,000 | 2.5 |",
+        "| with, tokens alone | 50.00 | 25.00 | 1,234 |  |  |  |",
+    ]
 
 
 def test_an_override_given_again_goes_after_keys_inside_it() -> None:
