@@ -13,7 +13,7 @@ use safetensors::tensor::Dtype;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use wldetect::tokenizer::TOKENIZER_FILE;
-use wldetect::{DType, Detector, Format, Pooling};
+use wldetect::{DType, Detector, Features, Format, Pooling};
 
 #[allow(dead_code)] // The tests spoil more of a model.
 #[path = "../tests/rust/artifact/model.rs"]
@@ -177,7 +177,7 @@ fn main() {
     let table = table_bytes(&mut random, rows);
     let directory = TempDir::new().expect("a temporary directory");
     write_model(directory.path(), &tokenizer, rows, &table);
-    let detector = Detector::load(directory.path(), E3M4).expect("a valid model");
+    let detector = Detector::load(directory.path(), E3M4, Features::All).expect("a valid model");
     assert_eq!(detector.tokenizer().fallback_reason(), None);
     let library = tokenizers::Tokenizer::from_bytes(&tokenizer).expect("a definition that the library takes");
 
@@ -206,7 +206,7 @@ fn main() {
 
     let mut group = criterion.benchmark_group("load");
     group.bench_function("e3m4, page cache warm", |bencher| {
-        bencher.iter(|| Detector::load(black_box(directory.path()), E3M4).expect("a valid model"));
+        bencher.iter(|| Detector::load(black_box(directory.path()), E3M4, Features::All).expect("a valid model"));
     });
     group.finish();
     criterion.final_summary();

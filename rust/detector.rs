@@ -1,14 +1,46 @@
 //! Text to language, over a loaded model directory.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
-use crate::artifact::{Artifact, Metadata};
-use crate::error::Result;
+use crate::artifact::{Artifact, Metadata, NgramArtifact, sha256};
+use crate::error::{Error, Result};
 use crate::kernel::Kernel;
+use crate::ngrams::{self, LogitScratch, add_logits};
 use crate::pooling::{Scratch, best_with, pool_with, softmax_with};
 use crate::table::DType;
 use crate::tokenizer::{self, Tokenizer};
 use crate::workspaces::Workspaces;
+
+/// Which of a model's families of rows to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Features {
+    /// All that the model has.
+    All,
+    /// Rows of tokens alone; those of n-grams are not even looked for.
+    Tokens,
+}
+
+impl Features {
+    /// Both, default first.
+    pub const ALL: [Self; 2] = [Self::All, Self::Tokens];
+
+    /// `all` or `tokens`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Tokens => "tokens",
+        }
+    }
+
+    /// The one called `name`; an error lists the names there are.
+    pub fn from_name(name: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|features| features.name() == name)
+            .ok_or_else(|| Error::InvalidArgument(format!("features: expected \"all\" or \"tokens\", found {name:?}")))
+    }
+}
 
 /// The most probable language of a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,8 +54,10 @@ pub struct Detection {
 /// A loaded model. Shared freely between threads.
 pub struct Detector {
     artifact: Artifact,
+    ngrams: Option<NgramArtifact>,
     tokenizer: Tokenizer,
     kernel: Kernel,
+    fingerprint: OnceLock<String>,
     workspaces: Workspaces<Workspace>,
 }
 
@@ -32,20 +66,32 @@ pub struct Workspace {
     tokenizing: tokenizer::Scratch,
     ids: Vec<u32>,
     pooling: Scratch,
+    extracting: ngrams::Scratch,
+    ngram_rows: Vec<u32>,
+    ngram_logits: LogitScratch,
     scores: Vec<f32>,
 }
 
 impl Detector {
-    /// Loads the table of `dtype` and the tokenizer from the model directory `directory`.
+    /// Loads the table of `dtype`, the tokenizer and, if the model has them and `features` says so, the rows of n-grams
+    /// from the model directory `directory`.
     ///
     /// # Errors
-    /// A file is missing or unreadable, malformed, or the tokenizer is not the one the table was made with; or
-    /// `WLDETECT_KERNEL` names a level that this CPU does not have.
-    pub fn load(directory: &Path, dtype: DType) -> Result<Self> {
+    /// A file is missing or unreadable, malformed, or of another model than the table; or `WLDETECT_KERNEL` names a level
+    /// that this CPU does not have.
+    pub fn load(directory: &Path, dtype: DType, features: Features) -> Result<Self> {
         let kernel = Kernel::chosen()?;
         let artifact = Artifact::open(&directory.join(dtype.file_name()), dtype)?;
+        let ngrams = match (features, &artifact.metadata().ngram_table_id) {
+            (Features::All, Some(_)) => {
+                let path = directory.join(NgramArtifact::file_name(dtype));
+                Some(NgramArtifact::open(&path, dtype, artifact.metadata())?)
+            }
+            (Features::All, None) | (Features::Tokens, _) => None,
+        };
         let tokenizer = Tokenizer::open(directory, &artifact.metadata().tokenizer_sha256)?;
-        Ok(Self { artifact, tokenizer, kernel, workspaces: Workspaces::new() })
+        let (fingerprint, workspaces) = (OnceLock::new(), Workspaces::new());
+        Ok(Self { artifact, ngrams, tokenizer, kernel, fingerprint, workspaces })
     }
 
     /// What the model says about itself: languages, pooling, length.
@@ -68,9 +114,18 @@ impl Detector {
         &self.tokenizer
     }
 
-    /// SHA-256 (hexadecimal) of the table's file. It covers the tokenizer too, whose own is recorded there.
+    /// The rows of n-grams that texts are scored by, beside those of tokens.
+    pub fn ngrams(&self) -> Option<&NgramArtifact> {
+        self.ngrams.as_ref()
+    }
+
+    /// SHA-256 (hexadecimal) of the table's file and, behind it, that of the n-gram table, if it is used. It covers the
+    /// tokenizer too, whose own is recorded there. Reads it all, the first time it is asked for.
     pub fn fingerprint(&self) -> &str {
-        self.artifact.fingerprint()
+        match &self.ngrams {
+            None => self.artifact.fingerprint(),
+            Some(ngrams) => self.fingerprint.get_or_init(|| sha256([self.artifact.bytes(), ngrams.bytes()])),
+        }
     }
 
     /// A workspace for [`Self::detect_with`].
@@ -79,6 +134,9 @@ impl Detector {
             tokenizing: tokenizer::Scratch::default(),
             ids: Vec::new(),
             pooling: Scratch::default(),
+            extracting: ngrams::Scratch::default(),
+            ngram_rows: Vec::new(),
+            ngram_logits: LogitScratch::default(),
             scores: vec![0.0; self.languages().len()],
         }
     }
@@ -88,7 +146,7 @@ impl Detector {
         &self.workspaces
     }
 
-    /// The most probable language of `text`; `None` when no token of it has a row (an empty text, say).
+    /// The most probable language of `text`; `None` when nothing of it has a row (an empty text, say).
     ///
     /// # Errors
     /// The tokenizer cannot express the text.
@@ -131,10 +189,18 @@ impl Detector {
 
     /// Leaves the logits of `text` in `workspace.scores`; false when there is nothing to pool.
     fn pool(&self, text: &str, workspace: &mut Workspace) -> Result<bool> {
-        let Workspace { tokenizing, ids, pooling, scores } = workspace;
+        let Workspace { tokenizing, ids, pooling, extracting, ngram_rows, ngram_logits, scores } = workspace;
         let metadata = self.metadata();
         ids.clear();
         self.tokenizer.encode_into(text, metadata.max_sequence_length, tokenizing, ids)?;
-        Ok(pool_with(self.kernel, self.artifact.table(), ids, metadata.pooling, pooling, scores)? > 0)
+        let pooled = pool_with(self.kernel, self.artifact.table(), ids, metadata.pooling, pooling, scores)?;
+        let Some(ngrams) = &self.ngrams else { return Ok(pooled > 0) };
+        ngram_rows.clear();
+        ngrams.ngrams().rows_into(text, extracting, ngram_rows);
+        if pooled == 0 {
+            scores.fill(0.0);
+        }
+        add_logits(self.kernel, ngrams.table(), ngrams.projection(), ngram_rows, ngram_logits, scores)?;
+        Ok(pooled > 0 || !ngram_rows.is_empty())
     }
 }

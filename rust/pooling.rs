@@ -107,11 +107,33 @@ pub fn sum_rows(
     totals: &mut [f64],
 ) -> Result<()> {
     same_width("totals", table, totals.len())?;
-    if let Some(row) = rows.iter().find(|&&row| row as usize >= table.rows()) {
-        return Err(Error::InvalidArgument(format!("rows: expected numbers below {}, found {row}", table.rows())));
-    }
+    existing(table, rows)?;
     add_rows(kernel, table, rows, &mut scratch.sums, totals);
     Ok(())
+}
+
+/// The average of the rows numbered `rows`, at least one, into `logits`, as [`Pooling::Average`] pools tokens.
+///
+/// # Errors
+/// `logits` has not one place for each column, or a row is past the end of the table.
+pub(crate) fn average_rows(
+    kernel: Kernel,
+    table: &Table<'_>,
+    rows: &[u32],
+    scratch: &mut Scratch,
+    logits: &mut [f32],
+) -> Result<()> {
+    same_width("logits", table, logits.len())?;
+    existing(table, rows)?;
+    pool_rows(kernel, table, rows, Pooling::Average, scratch, logits);
+    Ok(())
+}
+
+fn existing(table: &Table<'_>, rows: &[u32]) -> Result<()> {
+    match rows.iter().find(|&&row| row as usize >= table.rows()) {
+        None => Ok(()),
+        Some(row) => Err(Error::InvalidArgument(format!("rows: expected numbers below {}, found {row}", table.rows()))),
+    }
 }
 
 fn same_width(what: &str, table: &Table<'_>, found: usize) -> Result<()> {

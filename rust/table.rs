@@ -164,6 +164,17 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// A bound of the magnitude of every logit. Reads the whole table if it is of float32.
+    pub fn largest(&self) -> f64 {
+        let stored = match self.dtype {
+            DType::Fp8(format) => f64::from(format.max_finite()),
+            DType::Float32 => {
+                self.data.chunks_exact(4).fold(0.0, |largest, bytes| f64::from(read_f32(bytes).abs()).max(largest))
+            }
+        };
+        stored * f64::from(self.scale)
+    }
+
     /// What a stored value is multiplied by to give a logit.
     pub fn scale(&self) -> f32 {
         self.scale

@@ -33,23 +33,25 @@ COMPILED_TOKENIZER: str
 _Format = Literal["e3m4", "e4m3fn"]
 _DType = Literal["e3m4", "e4m3fn", "float32"]
 _Pooling = Literal["average", "logsumexp", "max"]
+_Features = Literal["all", "tokens"]
 
 @final
 class WLDetect:
     """A loaded model directory: text in, language out. Safe to use from many threads at once."""
 
     @staticmethod
-    def load(path: str | PathLike[str], *, table: _DType = "e3m4") -> WLDetect:
+    def load(path: str | PathLike[str], *, table: _DType = "e3m4", features: _Features = "all") -> WLDetect:
         """Load the model directory ``path`` with the table of the given dtype.
 
-        Raises ``FileNotFoundError`` when a file is missing and ``ArtifactError`` when one is truncated, malformed,
-        holds infinity or NaN, or the tokenizer is not the one the table was made with.
+        With ``features="tokens"``, rows of n-grams are left out and their file is not read; models without them load
+        the same either way. Raises ``FileNotFoundError`` when a file is missing and ``ArtifactError`` when one is
+        truncated, malformed, holds infinity or NaN, or the tokenizer or the n-gram rows are not of the table's model.
         """
 
     # A string is also an iterable of strings; the first overload wins.
     @overload
     def predict(self, text: str, *, threads: int | None = None) -> tuple[str, float] | None:  # type: ignore[overload-overlap]
-        """The most probable language and its probability, or None when no token of ``text`` has a row.
+        """The most probable language and its probability, or None when nothing of ``text`` has a row.
 
         For an iterable of texts, a list of such answers in order, computed on ``threads`` threads (default: one for
         each core) without the interpreter lock; a None among the texts has the answer None. Lone surrogates count as
@@ -85,8 +87,12 @@ class WLDetect:
         """Language codes, by index."""
 
     @property
+    def features(self) -> list[Literal["tokens", "ngrams"]]:
+        """The families of rows that this detector uses."""
+
+    @property
     def pooling(self) -> _Pooling:
-        """How token rows are pooled."""
+        """How token rows are pooled. Those of n-grams are always averaged."""
 
     @property
     def max_sequence_length(self) -> int:
@@ -100,13 +106,14 @@ class WLDetect:
     def fingerprint(self) -> str:
         """SHA-256 of the table's file, in hexadecimal; the tokenizer's own is recorded in that file.
 
-        A pickled detector is its path, its table's dtype and this. Unpickling it loads the directory again, and raises
-        ``ArtifactError`` when there is another model. ``copy`` gives the detector itself, as nothing changes it.
+        With n-gram rows: that of the table's file and, behind it, theirs. A pickled detector is its path, its table's
+        dtype, its features and this. Unpickling it loads the directory again, and raises ``ArtifactError`` when there
+        is another model. ``copy`` gives the detector itself, as nothing changes it.
         """
 
     def __copy__(self) -> WLDetect: ...
     def __deepcopy__(self, _memo: object, /) -> WLDetect: ...
-    def __reduce__(self) -> tuple[Callable[[str, str, str], WLDetect], tuple[str, str, str]]: ...
+    def __reduce__(self) -> tuple[Callable[[str, str, str, str], WLDetect], tuple[str, str, str, str]]: ...
 
 @final
 class EmbeddingBag:

@@ -26,6 +26,7 @@ macro_rules! compile_portable {
             fn sum_e4m3fn(data: &[u8], columns: usize, rows: &[u32], sums: &mut [i32]);
             fn add_sums(sums: &[i32], totals: &mut [f64]);
             fn scale(totals: &[f64], factor: f64, logits: &mut [f32]);
+            fn project(numbers: &[f32], blocks: &[f32], logits: &mut [f32]);
             fn decode_e3m4(codes: &[u8], values: &mut [f32]);
             fn decode_e4m3fn(codes: &[u8], values: &mut [f32]);
             fn softmax(logits: &mut [f32]);
@@ -247,6 +248,12 @@ impl Kernel {
         dispatch!(self, scale(totals, factor, logits));
     }
 
+    /// Adds to `logits` the product of `numbers` with a matrix that has as many rows, [`PROJECTED`] columns of it after one
+    /// another in `blocks`. Sums go from the first row to the last, products are rounded before they are added.
+    pub(crate) fn project(self, numbers: &[f32], blocks: &[f32], logits: &mut [f32]) {
+        dispatch!(self, project(numbers, blocks, logits));
+    }
+
     /// Values of codes; as many of one as of the other.
     pub(crate) fn decode(self, format: Format, codes: &[u8], values: &mut [f32]) {
         match format {
@@ -307,7 +314,7 @@ impl Kernel {
     }
 }
 
-pub(crate) use portable::code;
+pub(crate) use portable::{PROJECTED, code};
 
 /// How many rows of a format can be summed in `i32`.
 pub(crate) const fn max_rows(format: Format) -> usize {

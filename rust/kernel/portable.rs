@@ -15,6 +15,9 @@ pub(super) use super::softmax::{best, softmax};
 /// Codes a step: what the compiler unrolls into whole vectors.
 const LANES: usize = 16;
 
+/// Columns of a projection that are summed at once: what fits the registers of every level.
+pub(crate) const PROJECTED: usize = 32;
+
 /// A code as a number that orders as its value does: zero for zero, the largest for the largest.
 #[inline(always)]
 pub(crate) const fn key(code: u8) -> i8 {
@@ -110,6 +113,21 @@ pub(super) fn add_sums(sums: &[i32], totals: &mut [f64]) {
 #[inline(always)]
 pub(super) fn scale(totals: &[f64], factor: f64, logits: &mut [f32]) {
     zip(logits, totals, |logit, total| *logit = (total * factor) as f32);
+}
+
+#[inline(always)]
+pub(super) fn project(numbers: &[f32], blocks: &[f32], logits: &mut [f32]) {
+    for (block, logits) in blocks.chunks_exact(numbers.len() * PROJECTED).zip(logits.chunks_mut(PROJECTED)) {
+        let mut sums = [0.0; PROJECTED];
+        for (number, row) in numbers.iter().zip(block.as_chunks::<PROJECTED>().0) {
+            for lane in 0..PROJECTED {
+                sums[lane] += number * row[lane];
+            }
+        }
+        for (logit, sum) in logits.iter_mut().zip(sums) {
+            *logit += sum;
+        }
+    }
 }
 
 #[inline(always)]

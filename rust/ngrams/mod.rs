@@ -7,11 +7,16 @@
 //! so that a word of a megabyte costs no more than its beginning.
 
 mod letters;
+mod logits;
+mod projection;
 
 use unicode_segmentation::UnicodeSegmentation;
 
 use self::letters::{Kind, letter};
 use crate::error::{Error, Result};
+
+pub use logits::{LogitScratch, add_logits};
+pub use projection::Projection;
 
 /// The most rows a table of n-grams may have; a number of 31 bits fits every index type there is.
 pub const MOST_ROWS: u32 = 1 << 31;

@@ -9,7 +9,7 @@ use pyo3::types::{PyList, PyString, PyTuple};
 use super::release::{interruptible, require_numpy};
 use super::texts::{Nones, Texts, lossy};
 use crate::batch::NO_LANGUAGE;
-use crate::detector::Detector;
+use crate::detector::{Detector, Features};
 use crate::error::Error;
 use crate::table::DType;
 
@@ -22,6 +22,7 @@ pub struct WLDetect {
     /// Absolute, so that it holds in a process that is elsewhere.
     path: PathBuf,
     table: DType,
+    features: Features,
     detector: Detector,
     /// The codes of the languages, made once for all answers.
     codes: Vec<Py<PyString>>,
@@ -30,13 +31,13 @@ pub struct WLDetect {
 #[pymethods]
 impl WLDetect {
     #[staticmethod]
-    #[pyo3(signature = (path, *, table="e3m4"))]
-    fn load(py: Python<'_>, path: PathBuf, table: &str) -> PyResult<Self> {
-        let table = DType::from_name(table)?;
-        let detector = py.detach(|| Detector::load(&path, table))?;
+    #[pyo3(signature = (path, *, table="e3m4", features="all"))]
+    fn load(py: Python<'_>, path: PathBuf, table: &str, features: &str) -> PyResult<Self> {
+        let (table, features) = (DType::from_name(table)?, Features::from_name(features)?);
+        let detector = py.detach(|| Detector::load(&path, table, features))?;
         let codes = detector.languages().iter().map(|code| PyString::intern(py, code).unbind()).collect();
         let path = std::path::absolute(&path).map_err(|error| Error::io(&path, error))?;
-        Ok(Self { path, table, detector, codes })
+        Ok(Self { path, table, features, detector, codes })
     }
 
     /// A `(code, probability)` pair or None for a string; a list of such for an iterable of strings.
@@ -120,6 +121,12 @@ impl WLDetect {
     }
 
     #[getter]
+    fn features(&self) -> Vec<&'static str> {
+        let ngrams = self.detector.ngrams().map(|_| "ngrams");
+        std::iter::once("tokens").chain(ngrams).collect()
+    }
+
+    #[getter]
     fn pooling(&self) -> &'static str {
         self.detector.metadata().pooling.name()
     }
@@ -141,15 +148,15 @@ impl WLDetect {
     }
 
     fn __repr__(&self) -> String {
-        let languages = self.codes.len();
-        format!("WLDetect({:?}, table={:?}, languages={languages})", self.path, self.table.name())
+        let (table, features, languages) = (self.table.name(), self.features.name(), self.codes.len());
+        format!("WLDetect({:?}, table={table:?}, features={features:?}, languages={languages})", self.path)
     }
 
     /// What unpickling calls.
     #[staticmethod]
     #[pyo3(name = "_restore")]
-    fn restore(py: Python<'_>, path: PathBuf, table: &str, fingerprint: &str) -> PyResult<Self> {
-        let loaded = Self::load(py, path, table)?;
+    fn restore(py: Python<'_>, path: PathBuf, table: &str, features: &str, fingerprint: &str) -> PyResult<Self> {
+        let loaded = Self::load(py, path, table, features)?;
         let found = loaded.fingerprint(py);
         if found != fingerprint {
             let reason = format!("expected the pickled model, fingerprint {fingerprint}, found fingerprint {found}");
@@ -170,7 +177,7 @@ impl WLDetect {
     /// The path, and what to find there.
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let restore = py.get_type::<Self>().getattr("_restore")?;
-        let arguments = (self.path.as_os_str(), self.table.name(), self.fingerprint(py));
+        let arguments = (self.path.as_os_str(), self.table.name(), self.features.name(), self.fingerprint(py));
         Ok((restore, arguments.into_pyobject(py)?))
     }
 }

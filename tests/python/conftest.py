@@ -14,6 +14,23 @@ from numpy.typing import NDArray
 
 from wldetect import _core
 
+# File name of the n-gram rows beside each dtype, their dtype id and format.
+_NGRAM_TABLES: dict[str, tuple[str, int, Literal["e3m4"] | None]] = {
+    "e3m4": ("ngram_table_fp8_e3m4.safetensors", 26, "e3m4"),
+    "e4m3fn": ("ngram_table_fp8_e3m4.safetensors", 26, "e3m4"),
+    "float32": ("ngram_table_float32.safetensors", 1, None),
+}
+NGRAMS = {
+    "n_min": 2,
+    "n_max": 3,
+    "whole_words": True,
+    "max_words": 8,
+    "max_letters": 64,
+    "rows": 32,
+    "splitting": "spaces",
+}
+_NGRAM_TABLE_ID = "of the tests"
+
 # File name, dtype id and FP8 format of each dtype.
 _TABLES: dict[str, tuple[str, int, Literal["e3m4", "e4m3fn"] | None]] = {
     "e3m4": ("lookup_table_fp8_e3m4.safetensors", 26, "e3m4"),
@@ -84,12 +101,15 @@ def _write(
     scale: float = 1.0,
     mask: Sequence[str] = (),
     definition: bytes | None = None,
+    ngrams: NDArray[np.float32] | None = None,
+    projection: NDArray[np.float32] | None = None,
 ) -> None:
     """Write a model whose tokens are whole words, split at white space and punctuation.
 
     ``words`` gives each word one logit a label; stored is logit / ``scale``, rounded to ``dtype``. Words in ``mask``
     are left out of pooling, and any other word has no row at all. A directory that exists gets a table of another
-    dtype beside those it has. ``definition`` is another tokenizer, whose ids are the words in their order.
+    dtype beside those it has. ``definition`` is another tokenizer, whose ids are the words in their order. ``ngrams``
+    are n-gram rows, [32, r] for ``NGRAMS``, and ``projection`` [r, L] goes with them.
     """
     from safetensors.numpy import save_file
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -119,5 +139,36 @@ def _write(
         "pooling": pooling,
         "max_sequence_length": str(max_sequence_length),
         "tokenizer_sha256": hashlib.sha256(definition).hexdigest(),
+    }
+    if ngrams is not None:
+        metadata["ngram_table_id"] = _NGRAM_TABLE_ID
+        _write_ngrams(directory, labels, dtype, ngrams, projection)
+    save_file(tensors, directory / file_name, metadata=metadata)
+
+
+def _write_ngrams(
+    directory: Path,
+    labels: Sequence[str],
+    dtype: str,
+    rows: NDArray[np.float32],
+    projection: NDArray[np.float32] | None,
+) -> None:
+    """Write the n-gram rows beside the table of ``dtype``."""
+    from safetensors.numpy import save_file
+
+    file_name, dtype_id, fp8 = _NGRAM_TABLES[dtype]
+    tensors: dict[str, NDArray[np.generic]] = {
+        "ngram_table": rows if fp8 is None else _core.fp8_encode(rows, fp8),
+        "dtype": np.array([dtype_id], dtype=np.uint8),
+        "shape": np.array(rows.shape, dtype=np.int64),
+        "scale": np.array([1.0], dtype=np.float32),
+    }
+    if projection is not None:
+        tensors["projection"] = projection
+    metadata = {
+        "format_version": "1",
+        "languages": json.dumps(list(labels)),
+        "ngrams": json.dumps(NGRAMS),
+        "ngram_table_id": _NGRAM_TABLE_ID,
     }
     save_file(tensors, directory / file_name, metadata=metadata)

@@ -87,7 +87,8 @@ def test_what_it_says_about_itself(make_model_dir: MakeModel) -> None:
     assert detector.languages == LABELS
     assert detector.max_sequence_length == 7
     assert detector.pooling == "average"
-    assert repr(detector) == f'WLDetect("{directory}", table="e3m4", languages=3)'
+    assert detector.features == ["tokens"]
+    assert repr(detector) == f'WLDetect("{directory}", table="e3m4", features="all", languages=3)'
     detector.languages.append("fra_Latn")
     assert detector.languages == LABELS
     assert wldetect.__version__

@@ -2,8 +2,12 @@
 
 #[path = "artifact/detector.rs"]
 mod detector;
+#[path = "artifact/features.rs"]
+mod features;
 #[path = "artifact/model.rs"]
 mod model;
+#[path = "artifact/ngrams.rs"]
+mod ngrams;
 
 use std::path::Path;
 
@@ -57,6 +61,7 @@ fn whole_files_open() -> wldetect::Result<()> {
             assert_eq!(metadata.languages, LANGUAGES);
             assert_eq!((metadata.pooling, metadata.max_sequence_length), (Pooling::Average, 512));
             assert_eq!(metadata.tokenizer_sha256, sha256(model::TOKENIZER));
+            assert_eq!(metadata.ngram_table_id, None);
             let table = artifact.table();
             assert_eq!((table.rows(), table.columns(), table.dtype(), table.scale()), (ROWS, COLUMNS, dtype, 1.0));
             assert_eq!(table.has_row(0), !file.tensors.contains_key("zero_weight_mask"));

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use wldetect::batch::NO_LANGUAGE;
 use wldetect::tokenizer::TOKENIZER_FILE;
-use wldetect::{DType, Detector, Error, Format, Tokenizer};
+use wldetect::{DType, Detector, Error, Features, Format, Tokenizer};
 
 const E3M4: DType = DType::Fp8(Format::E3M4);
 /// More work than any number of threads tested here has in its first pieces.
@@ -25,7 +25,7 @@ fn detector(tokenizer: &str) -> Detector {
     let directory = TempDir::new().expect("a temporary directory");
     TableFile::valid(E3M4).key("tokenizer_sha256", &sha256(tokenizer)).write(directory.path());
     write(directory.path(), TOKENIZER_FILE, tokenizer.as_bytes());
-    Detector::load(directory.path(), E3M4).expect("a valid model")
+    Detector::load(directory.path(), E3M4, Features::All).expect("a valid model")
 }
 
 /// One that knows `uno` and a few more, and fails at any other word.
@@ -205,7 +205,7 @@ fn fingerprints_are_those_of_the_table_file() {
     let file = TableFile::valid(E3M4);
     file.write(directory.path());
     write(directory.path(), TOKENIZER_FILE, TOKENIZER.as_bytes());
-    let detector = Detector::load(directory.path(), E3M4).expect("a valid model");
+    let detector = Detector::load(directory.path(), E3M4, Features::All).expect("a valid model");
     let expected = sha256(file.bytes());
     assert_eq!([detector.fingerprint(), detector.fingerprint()], [&expected, &expected]);
 }

@@ -1,5 +1,8 @@
 //! N-grams against a slow oracle that works on strings, and what is promised about odd texts.
 
+#[path = "ngrams/logits.rs"]
+mod logits;
+
 use caseless::default_case_fold_str;
 use proptest::prelude::*;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};

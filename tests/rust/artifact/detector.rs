@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use wldetect::tokenizer::TOKENIZER_FILE;
-use wldetect::{DType, Detection, Detector, Error, Format, Tokenizer};
+use wldetect::{DType, Detection, Detector, Error, Features, Format, Tokenizer};
 
 use crate::model::{LANGUAGES, TOKENIZER, TableFile, sha256, write};
 
@@ -18,7 +18,7 @@ fn directory_of(file: &TableFile, tokenizer: &str) -> TempDir {
 }
 
 fn detector_of(file: &TableFile) -> Detector {
-    Detector::load(directory_of(file, TOKENIZER).path(), file.dtype).expect("a valid model")
+    Detector::load(directory_of(file, TOKENIZER).path(), file.dtype, Features::All).expect("a valid model")
 }
 
 /// The code that `text` is detected as.
@@ -28,7 +28,7 @@ fn code<'a>(detector: &'a Detector, text: &str) -> Option<&'a str> {
 }
 
 fn refused(directory: &Path, dtype: DType) -> Error {
-    Detector::load(directory, dtype).err().expect("a model that cannot be loaded")
+    Detector::load(directory, dtype, Features::All).err().expect("a model that cannot be loaded")
 }
 
 /// Softmax of these logits at `index`, in `f64`.
@@ -116,7 +116,7 @@ fn tokens_past_the_limit_are_left_out() {
 fn ids_past_the_table_are_left_out() {
     let tokenizer = TOKENIZER.replace("\"eins\": 3", "\"eins\": 3, \"zwei\": 4, \"drei\": 4000000000");
     let file = TableFile::valid(E3M4).key("tokenizer_sha256", &sha256(&tokenizer));
-    let detector = Detector::load(directory_of(&file, &tokenizer).path(), E3M4).expect("a valid model");
+    let detector = Detector::load(directory_of(&file, &tokenizer).path(), E3M4, Features::All).expect("a valid model");
     assert_eq!(code(&detector, "zwei drei"), None);
     assert_eq!(code(&detector, "zwei drei uno"), Some("spa_Latn"));
 }
@@ -236,7 +236,7 @@ fn a_text_the_tokenizer_cannot_express_is_an_error() {
     // A word-level model without the unknown token it names.
     let tokenizer = TOKENIZER.replace("\"[UNK]\": 0, ", "");
     let file = TableFile::valid(E3M4).key("tokenizer_sha256", &sha256(&tokenizer));
-    let detector = Detector::load(directory_of(&file, &tokenizer).path(), E3M4).expect("a valid model");
+    let detector = Detector::load(directory_of(&file, &tokenizer).path(), E3M4, Features::All).expect("a valid model");
     assert_eq!(code(&detector, "uno"), Some("spa_Latn"));
     let results = [detector.detect("dos").map(|_| ()), detector.detect_batch(&["uno", "dos"], Some(2)).map(|_| ())];
     for error in results.map(Result::unwrap_err) {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use sha2::{Digest, Sha256};
-use wldetect::DType;
+use wldetect::artifact::NgramArtifact;
+use wldetect::{DType, Format};
 
 /// Ids 0 to 3; splits at white space; what it does not know becomes id 0.
 pub const TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
@@ -16,6 +17,15 @@ pub const LANGUAGES: [&str; 3] = ["eng_Latn", "spa_Latn", "deu_Latn"];
 pub const ROWS: usize = 4;
 pub const COLUMNS: usize = 3;
 
+/// Rows of n-grams, and numbers a row.
+pub const NGRAM_ROWS: usize = 16;
+pub const NUMBERS: usize = 2;
+/// n-grams of two characters, and words.
+pub const NGRAMS: &str = r#"{"n_min": 2, "n_max": 2, "whole_words": true, "max_words": 3, "max_letters": 20, "rows": 16,
+    "splitting": "spaces"}"#;
+/// What binds an n-gram table to its lookup table.
+pub const ID: &str = "0123abcd";
+
 /// Type, shape and bytes of a tensor.
 pub type Tensor = (Dtype, Vec<usize>, Vec<u8>);
 
@@ -23,6 +33,8 @@ pub type Tensor = (Dtype, Vec<usize>, Vec<u8>);
 #[derive(Clone)]
 pub struct TableFile {
     pub dtype: DType,
+    file_name: &'static str,
+    table: &'static str,
     pub tensors: BTreeMap<String, Tensor>,
     pub metadata: HashMap<String, String>,
 }
@@ -50,9 +62,48 @@ impl TableFile {
         ];
         Self {
             dtype,
+            file_name: dtype.file_name(),
+            table: "lookup_table",
             tensors: tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into(),
             metadata: metadata.map(|(key, value)| (key.to_owned(), value)).into(),
         }
+    }
+
+    /// The lookup table of a model that has n-gram rows.
+    pub fn with_ngrams(dtype: DType) -> Self {
+        Self::valid(dtype).key("ngram_table_id", ID)
+    }
+
+    /// The n-gram rows beside the lookup table of `dtype`: row r holds r / 4 and -r / 8, and the projection adds the first
+    /// number to the first language, both to the second, and takes the second from the third.
+    pub fn ngrams(dtype: DType) -> Self {
+        let stored = if dtype == DType::Float32 { dtype } else { DType::Fp8(Format::E3M4) };
+        let values = (0..NGRAM_ROWS).flat_map(|row| [row as f32 / 4.0, row as f32 / -8.0]);
+        let shape = [NGRAM_ROWS as i64, NUMBERS as i64].map(i64::to_le_bytes).concat();
+        let projection = [1.0_f32, 1.0, 0.0, 0.0, 1.0, -1.0].map(f32::to_le_bytes).concat();
+        let metadata = [
+            ("format_version", "1".to_owned()),
+            ("languages", format!("{LANGUAGES:?}")),
+            ("ngrams", NGRAMS.to_owned()),
+            ("ngram_table_id", ID.to_owned()),
+        ];
+        Self {
+            dtype: stored,
+            file_name: NgramArtifact::file_name(dtype),
+            table: "ngram_table",
+            tensors: BTreeMap::new(),
+            metadata: metadata.map(|(key, value)| (key.to_owned(), value)).into(),
+        }
+        .tensor(
+            "ngram_table",
+            stored_as(stored),
+            &[NGRAM_ROWS, NUMBERS],
+            values.flat_map(|value| store(stored, value)).collect::<Vec<_>>(),
+        )
+        .tensor("dtype", Dtype::U8, &[1], [stored.id()])
+        .tensor("shape", Dtype::I64, &[2], shape)
+        .tensor("scale", Dtype::F32, &[1], 1_f32.to_le_bytes())
+        .tensor("projection", Dtype::F32, &[NUMBERS, COLUMNS], projection)
     }
 
     pub fn tensor(mut self, name: &str, dtype: Dtype, shape: &[usize], bytes: impl Into<Vec<u8>>) -> Self {
@@ -77,8 +128,8 @@ impl TableFile {
 
     /// With `bytes` as the value in `row` and `column` of the table.
     pub fn value(mut self, row: usize, column: usize, bytes: &[u8]) -> Self {
-        let at = (row * COLUMNS + column) * self.dtype.size();
-        let table = &mut self.tensors.get_mut("lookup_table").expect("every model has one").2;
+        let (_, shape, table) = self.tensors.get_mut(self.table).expect("every model has one");
+        let at = (row * shape[1] + column) * self.dtype.size();
         table[at..at + self.dtype.size()].copy_from_slice(bytes);
         self
     }
@@ -92,7 +143,7 @@ impl TableFile {
 
     /// Writes the table file into `directory`.
     pub fn write(&self, directory: &Path) -> PathBuf {
-        write(directory, self.dtype.file_name(), &self.bytes())
+        write(directory, self.file_name, &self.bytes())
     }
 }
 

@@ -1,12 +1,14 @@
-//! Table files: an error, or a table that can be pooled.
+//! Table files: an error, or a table that can be pooled. Files of n-gram rows: an error, or logits that are numbers.
 
 use arbitrary::{Result, Unstructured};
 use safetensors::tensor::Dtype;
-use wldetect::artifact::Artifact;
+use wldetect::artifact::{Artifact, NgramArtifact};
+use wldetect::kernel::{Kernel, Level};
+use wldetect::ngrams::{LogitScratch, add_logits};
 use wldetect::pooling::{self, Scratch};
 use wldetect::{DType, Error, Pooling};
 
-use super::model::{TableFile, raw_file, stored_as, write};
+use super::model::{COLUMNS, NUMBERS, TableFile, raw_file, stored_as, write};
 use super::rest;
 
 /// Bytes choose a kind of file, and are or change what is in it.
@@ -17,6 +19,9 @@ pub fn artifact(data: &[u8]) {
 
 fn check(bytes: &mut Unstructured<'_>) -> Result<()> {
     let dtype = *bytes.choose(&DType::ALL)?;
+    if bytes.arbitrary()? {
+        return ngrams(dtype, bytes);
+    }
     let file = match bytes.int_in_range(0..=3)? {
         0 => rest(bytes).to_vec(),
         1 => {
@@ -110,4 +115,54 @@ fn pool(artifact: &Artifact) {
         let total: f64 = logits.iter().map(|&p| f64::from(p)).sum();
         assert!(logits.is_empty() || (total - 1.0).abs() < 1e-4, "{pooling:?}: {total}");
     }
+}
+
+/// A valid file of n-gram rows with a few bytes, values or texts changed.
+fn ngrams(dtype: DType, bytes: &mut Unstructured<'_>) -> Result<()> {
+    let valid = TableFile::ngrams(dtype);
+    let file = match bytes.int_in_range(0..=4)? {
+        0 => valid.key("ngrams", &String::from_utf8_lossy(rest(bytes))).bytes(),
+        1 => {
+            let value: f32 = bytes.arbitrary()?;
+            let projection: [u32; NUMBERS * COLUMNS] = bytes.arbitrary()?;
+            let projection = projection.map(u32::to_le_bytes).concat();
+            valid
+                .tensor("scale", Dtype::F32, &[1], value.to_le_bytes())
+                .tensor("projection", Dtype::F32, &[NUMBERS, COLUMNS], projection)
+                .bytes()
+        }
+        2 => valid.tensor("shape", Dtype::I64, &[2], bytes.arbitrary::<[u8; 16]>()?).bytes(),
+        _ => {
+            let mut file = valid.bytes();
+            for _ in 0..bytes.int_in_range(1..=8)? {
+                let at = bytes.choose_index(file.len())?;
+                file[at] = bytes.arbitrary()?;
+            }
+            file
+        }
+    };
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let lookup = TableFile::with_ngrams(dtype).write(directory.path());
+    let lookup = Artifact::open(&lookup, dtype).expect("a valid table");
+    let path = write(directory.path(), NgramArtifact::file_name(dtype), &file);
+    match NgramArtifact::open(&path, dtype, lookup.metadata()) {
+        Ok(found) => {
+            let rows = found.ngrams().rows("Uno, dos; STRASSE \u{0}x");
+            let kernel = Kernel::new(Level::Scalar).expect("every CPU has it");
+            // The largest logits of tokens there are.
+            for logit in [f32::MIN, f32::MAX] {
+                let mut logits = [logit; COLUMNS];
+                let mut scratch = LogitScratch::default();
+                add_logits(kernel, found.table(), found.projection(), &rows, &mut scratch, &mut logits)
+                    .expect("it fits");
+                assert!(logits.iter().all(|logit| logit.is_finite()), "{logits:?}");
+            }
+        }
+        Err(error @ Error::Artifact { .. }) => {
+            let text = error.to_string();
+            assert!(text.starts_with(&*path.to_string_lossy()) && !text.contains(['\n', '\r']), "{text:?}");
+        }
+        Err(error) => panic!("{error}"),
+    }
+    Ok(())
 }

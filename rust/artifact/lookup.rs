@@ -1,0 +1,99 @@
+//! The lookup table: a row for each token.
+//!
+//! The file is safetensors: `lookup_table` [V, L] (uint8 codes, or float32), `dtype` uint8 [1], `shape` int64 [2],
+//! `scale` float32 [1], optionally `zero_weight_mask` uint8 [V]; everything else is in the header's metadata.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use safetensors::tensor::Dtype as TensorDtype;
+
+use super::header::Header;
+use super::mapped::{MappedTable, map};
+use super::sha256;
+use crate::error::Result;
+use crate::pooling::Pooling;
+use crate::table::{DType, Table};
+
+/// What a table file says about itself, beside the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Language codes, one a column.
+    pub languages: Vec<String>,
+    /// How rows are pooled.
+    pub pooling: Pooling,
+    /// Tokens of a text that are used; the rest is left out.
+    pub max_sequence_length: usize,
+    /// SHA-256 (hexadecimal) of the `tokenizer.json` whose ids number the rows.
+    pub tokenizer_sha256: String,
+    /// What the n-gram table of the same model calls itself; `None`: the model has none.
+    pub ngram_table_id: Option<String>,
+}
+
+/// An open, validated table file.
+#[derive(Debug)]
+pub struct Artifact {
+    path: PathBuf,
+    table: MappedTable,
+    metadata: Metadata,
+    fingerprint: OnceLock<String>,
+}
+
+impl Artifact {
+    /// Opens and validates the table file at `path`, which must hold a table of `dtype`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] when it cannot be read; [`crate::Error::Artifact`], naming what was expected and found, when
+    /// it is truncated, a tensor or key is missing or of the wrong type or shape, the dtype id is unknown or another one,
+    /// the scale or any value of the table is not finite, or the languages do not match the columns.
+    pub fn open(path: &Path, dtype: DType) -> Result<Self> {
+        let map = map(path)?;
+        let header = Header::parse(path, &map)?;
+        let stored = header.table("lookup_table", dtype)?;
+        let mask = match header.has_tensor("zero_weight_mask") {
+            true => Some(header.range_of("zero_weight_mask", TensorDtype::U8, &[stored.rows])?),
+            false => None,
+        };
+        let metadata = metadata(&header, stored.columns)?;
+        let table = MappedTable::new(path, map, stored, mask)?;
+        Ok(Self { path: path.to_owned(), table, metadata, fingerprint: OnceLock::new() })
+    }
+
+    /// The table itself.
+    pub fn table(&self) -> &Table<'_> {
+        self.table.table()
+    }
+
+    /// What the file says about itself.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// SHA-256 (hexadecimal) of the whole file. Reads it all, the first time it is asked for.
+    pub fn fingerprint(&self) -> &str {
+        self.fingerprint.get_or_init(|| sha256([self.table.bytes()]))
+    }
+
+    /// The whole file.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.table.bytes()
+    }
+
+    /// Where it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn metadata(header: &Header<'_>, columns: usize) -> Result<Metadata> {
+    let languages = header.languages(columns)?;
+    let pooling = Pooling::from_name(header.key("pooling")?).map_err(|error| header.error(error.to_string()))?;
+    let length = header.key("max_sequence_length")?;
+    let max_sequence_length =
+        length.parse().ok().filter(|&n| n > 0).ok_or_else(|| {
+            header.error(format!("max_sequence_length: expected a positive integer, found {length:?}"))
+        })?;
+    let tokenizer_sha256 = header.key("tokenizer_sha256")?.to_owned();
+    let ngram_table_id = header.optional_key("ngram_table_id").map(str::to_owned);
+    Ok(Metadata { languages, pooling, max_sequence_length, tokenizer_sha256, ngram_table_id })
+}
