@@ -19,7 +19,7 @@ NAME = "detect"
 HELP = "print the language of texts"
 DESCRIPTION = """Print the most probable language of each text and its probability, one line a text.
 
-A text without a single known token (an empty line, say) has the language `-` and no probability.
+A text of which the model knows nothing (an empty line, say) has the language `-` and no probability.
 
 examples:
   wldetect detect --model-path artifacts/starter --text "Guten Morgen"
@@ -36,6 +36,12 @@ _NO_LANGUAGE = "-"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options to ``parser``."""
     add_model_options(parser)
+    parser.add_argument(
+        "--features",
+        choices=["all", "tokens"],
+        default="all",
+        help="tokens: leave the model's character n-grams out (default: %(default)s)",
+    )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--text", action="append", metavar="TEXT", help="a text; may be given several times")
     source.add_argument("--file", metavar="FILE", help="a UTF-8 file with one text a line, read as a stream")
@@ -51,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Detect and print; returns the exit status."""
-    detector = WLDetect.load(options.model_path, table=options.table)
+    detector = WLDetect.load(options.model_path, table=options.table, features=options.features)
     # The output is UTF-8 whatever the locale: jsonl repeats the text.
     output = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", errors="replace", newline="\n")
     batch_size = _INTERACTIVE_BATCH if options.stdin and sys.stdin.isatty() else _BATCH
