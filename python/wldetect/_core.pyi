@@ -268,9 +268,10 @@ def average_rows(
 ) -> NDArray[np.float32]:
     """The average of each text's rows of ``table`` [B, r]: float32 [n, r], zeros for a text without rows.
 
-    ``rows`` [R] holds the row numbers of all texts end to end, ``offsets`` [n] says where each begins. The same bits for
-    every number of threads and on every CPU. Computed without the interpreter lock. ``TypeError`` for arrays of another
-    type or layout; ``ValueError`` for a number that is no row, offsets that do not cut ``rows`` into texts, or 0 threads.
+    ``rows`` [R] holds the row numbers of all texts end to end, ``offsets`` [n] says where each begins. The same bits
+    for every number of threads and on every CPU. Computed without the interpreter lock. ``TypeError`` for arrays of
+    another type or layout; ``ValueError`` for a number that is no row, offsets that do not cut ``rows`` into texts, or
+    0 threads.
     """
 
 def adam_rows(
@@ -291,5 +292,6 @@ def adam_rows(
 
     ``first`` and ``second`` [B, r] are Adam's moments, ``rows`` and ``offsets`` those of ``average_rows``, and
     ``gradient`` [n, r] is that of the averages. ``step_number`` counts from 1. The arrays must not be used by another
-    thread meanwhile. Errors as for ``average_rows``; also ``ValueError`` for a rate, beta, epsilon or step out of range.
+    thread meanwhile. Errors as for ``average_rows``; also ``ValueError`` for a rate, beta, epsilon or step out of
+    range.
     """

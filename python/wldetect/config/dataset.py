@@ -38,7 +38,6 @@ class _SourceFields(Section):
     frequency_column: Text | None = None
     frequency_power: NonNegativeFloat = 0.5
     frequency_floor: NonNegativeFloat = 0.0
-    frequency_repeats: PositiveInt = 1
     sampling_weight: PositiveFloat = 1.0
     weight: PositiveFloat = 1.0
 
@@ -56,8 +55,6 @@ class DatasetSourceConfig(_SourceFields):
             proportional to frequency ** ``frequency_power``.
         frequency_power: 0 ignores the frequencies, 1 takes them as they are.
         frequency_floor: smaller frequencies count as this one, for lists in which some have none.
-        frequency_repeats: how often a frequent row may be taken, so that a language with fewer rows than its cap keeps
-            the proportions of their frequencies; 1: once at most.
         sampling_weight: where a language is capped over all sources, how much likelier than those of another source
             rows of this one are drawn.
         weight: loss weight multiplied onto every row of this source.

@@ -39,6 +39,11 @@ class NgramsConfig(Section):
     dimensions: PositiveInt | None = 64
     splitting: SplittingName = Splitting.spaces
 
+    @property
+    def extraction(self) -> dict[str, int | bool | str]:
+        """How texts become rows: all but how many numbers a row has."""
+        return self.model_dump(mode="json", exclude={"dimensions"})
+
     @model_validator(mode="after")
     def _check_lengths(self) -> NgramsConfig:
         if self.n_min > self.n_max:

@@ -9,8 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wldetect import _core
+from wldetect.config import NgramsConfig
 
-__all__ = ["Encoding"]
+__all__ = ["Encoding", "make_ngrams"]
+
+
+def make_ngrams(config: NgramsConfig) -> _core.Ngrams:
+    """What turns texts into rows of character n-grams, as the detector does it."""
+    return _core.Ngrams(
+        n_min=config.n_min,
+        n_max=config.n_max,
+        whole_words=config.whole_words,
+        max_words=config.max_words,
+        max_letters=config.max_letters,
+        rows=config.rows,
+        splitting=config.splitting.value,
+    )
 
 
 @dataclass(frozen=True)

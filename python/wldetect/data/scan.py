@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from wldetect.config import DatasetSourceConfig
 from wldetect.data.balance import Selection
 from wldetect.data.cleaning import Cleaner
+from wldetect.data.files import listed
 from wldetect.data.sources import SourceRows
+from wldetect.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,7 +87,7 @@ def scan_sources(
         columns += [settings.text_column] if cleaner.active else []
         columns += [settings.frequency_column] if settings.frequency_column is not None else []
         parts: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
-        n_rows = 0
+        n_rows, largest, known = 0, 0.0, found.sum()
         for batch in source.batches(columns):
             codes = _label_codes(batch.column(settings.language_column), index, unknown)
             found += np.bincount(codes[codes >= 0], minlength=len(labels))
@@ -98,13 +100,30 @@ def scan_sources(
                 codes = np.where(left, codes, -1)
             counts[number] += np.bincount(codes[codes >= 0], minlength=len(labels))
             if settings.frequency_column is not None:
-                numbers = batch.column(settings.frequency_column).to_numpy()[codes >= 0] ** settings.frequency_power
-                parts.append((codes[codes >= 0], numbers.astype(np.float32)))
+                numbers = batch.column(settings.frequency_column).to_numpy()
+                largest = max(largest, float(numbers.max(initial=0.0)))
+                numbers = np.maximum(numbers[codes >= 0], settings.frequency_floor) ** settings.frequency_power
+                parts.append((codes[codes >= 0], (numbers * settings.sampling_weight).astype(np.float32)))
             n_rows += len(batch)
             done(len(batch))
+        if settings.frequency_column is not None and n_rows and largest == 0.0:
+            raise DataError(
+                f"{source.name}: {settings.frequency_column}: expected a frequency above 0 in some row, found 0 in all "
+                f"{n_rows}"
+            )
+        if n_rows and found.sum() == known and len(sources) > 1:
+            others = listed([repr(label) for label in sorted(unknown)])
+            raise DataError(
+                f"{source.name}: {settings.language_column}: expected labels of the {len(labels)} configured "
+                f"languages, found none in {n_rows} rows; unknown labels so far: {others}"
+            )
         rows.append(n_rows)
-        importance.append(_by_label(parts, len(labels)))
-    weighted = any(settings.frequency_column is not None for _, settings in sources)
+        if settings.frequency_column is None and settings.sampling_weight != 1.0:
+            weight = np.float32(settings.sampling_weight)
+            importance.append([np.full(count, weight, dtype=np.float32) for count in counts[number].tolist()])
+        else:
+            importance.append(_by_label(parts, len(labels)))
+    weighted = any(settings.frequency_column is not None or settings.sampling_weight != 1.0 for _, settings in sources)
     return Scan(rows, found, counts, unknown, importance if weighted else None, usable if cleaner.active else None)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from wldetect._core import COMPILED_TOKENIZER, Tokenizer
 from wldetect.config import ModelConfig, dump_model_config
 from wldetect.embeddings.base import EmbeddingMatrix
+from wldetect.export.ngram_file import NGRAM_TABLE_ID, ngram_file_names, ngram_table_id, write_ngram_file
 from wldetect.export.quantize import TableDType, choose_scale, quantize
 from wldetect.export.table import table_chunks
 from wldetect.export.table_file import TableFile, write_table_file, write_tensors
@@ -63,6 +64,8 @@ def write_model(files: ModelFiles, directory: Path, dtypes: Sequence[TableDType]
     directory.mkdir(parents=True, exist_ok=True)
     for dtype in TableDType:
         (directory / dtype.file_name).unlink(missing_ok=True)
+    for name in set(ngram_file_names().values()):
+        (directory / name).unlink(missing_ok=True)
 
     written = [
         *_write_tokenizer(directory, files.tokenizer_json),
@@ -70,6 +73,10 @@ def write_model(files: ModelFiles, directory: Path, dtypes: Sequence[TableDType]
         _write_text(directory / "provenance.json", json.dumps(files.provenance, indent=1, ensure_ascii=False) + "\n"),
         write_tensors(directory / "projection.safetensors", _projection(files.model), metadata),
     ]
+    if (ngrams := files.model.ngrams) is not None:
+        shared = {key: metadata[key] for key in ("format_version", "languages", NGRAM_TABLE_ID)}
+        by_name = {ngram_file_names()[dtype]: dtype for dtype in dtypes}
+        written += [write_ngram_file(directory, ngrams, dtype, shared) for dtype in by_name.values()]
     for dtype in dtypes:
         scale = choose_scale(largest, dtype)
         table = quantize(table_chunks(files.model, files.matrix), scale, dtype)
@@ -80,7 +87,9 @@ def write_model(files: ModelFiles, directory: Path, dtypes: Sequence[TableDType]
 
 def _metadata(files: ModelFiles) -> dict[str, str]:
     inference = files.config.inference
+    ngrams = files.model.ngrams
     return {
+        **({} if ngrams is None else {NGRAM_TABLE_ID: ngram_table_id(ngrams)}),
         "format_version": FORMAT_VERSION,
         "languages": json.dumps(files.config.labels),
         "pooling": inference.pooling.value,

@@ -40,7 +40,7 @@ class Checkpoint:
     Attributes:
         progress: how far it has come.
         identity: what the run must agree on to be resumed: fingerprints by name.
-        state: state dictionaries by name: model, optimizer, scheduler, meter.
+        state: state dictionaries by name: model, optimizer, scheduler, meter, and ngrams where there are.
     """
 
     progress: Progress

@@ -21,6 +21,7 @@ from wldetect.training.log import TrainingLog
 from wldetect.training.losses import Loss
 from wldetect.training.meter import Meter
 from wldetect.training.model import LanguageModel
+from wldetect.training.ngram_table import NgramAdam
 from wldetect.training.processes import Processes
 from wldetect.training.schedule import make_optimizer, make_scheduler
 from wldetect.training.validation import Validation
@@ -145,6 +146,7 @@ class _Run:
         self._total_steps = steps_per_epoch * options.num_epochs
         self._optimizer = make_optimizer(model.parameters(), options)
         self._scheduler = make_scheduler(self._optimizer, options, self._total_steps)
+        self._ngrams = None if model.ngrams is None else NgramAdam(model.ngrams)
         self._progress = Progress()
         self._meter = Meter(self._device)
         self._log: TrainingLog | None = None
@@ -206,6 +208,8 @@ class _Run:
         """One optimizer step; returns whether any process was interrupted, which all must learn at the same step."""
         self._seed_dropout()
         self._optimizer.zero_grad(set_to_none=True)
+        if self._ngrams is not None:
+            self._ngrams.forget()
         total = sum(batch.total for batch in batches)
         # Sums of losses and right answers, texts, and interrupted processes.
         sums = torch.zeros(4, device=self._device)
@@ -228,6 +232,11 @@ class _Run:
         self._processes.add_up([*gradients, sums])
         if self._options.gradient_clip is not None:
             torch.nn.utils.clip_grad_norm_(parameters, self._options.gradient_clip)
+        if self._ngrams is not None:
+            # Its share of the largest learning rate is that of the others.
+            share = float(self._scheduler.get_last_lr()[0]) / self._options.learning_rate
+            largest = self._options.ngrams.learning_rate or self._options.learning_rate
+            self._ngrams.step(share * largest, self._processes)
         self._optimizer.step()
         self._scheduler.step()
         self._meter.add(sums[:3])
@@ -318,6 +327,8 @@ class _Run:
             "scheduler": self._scheduler.state_dict(),
             "meter": self._meter.state_dict(),
         }
+        if self._ngrams is not None:
+            state["ngrams"] = self._ngrams.state_dict()
         return Checkpoint(self._progress, self._room.identity, state)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
@@ -326,6 +337,8 @@ class _Run:
         self._optimizer.load_state_dict(checkpoint.state["optimizer"])
         self._scheduler.load_state_dict(checkpoint.state["scheduler"])
         self._meter.load_state_dict(checkpoint.state["meter"])
+        if self._ngrams is not None:
+            self._ngrams.load_state_dict(checkpoint.state["ngrams"])
 
     def _bar(self) -> Any:
         from tqdm import tqdm

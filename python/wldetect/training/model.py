@@ -1,4 +1,5 @@
-"""The model: logits of a text = pool over its tokens of (embedding x token weight) @ projection + bias."""
+"""The model: logits of a text = pool over its tokens of (embedding x token weight) @ projection + bias, and where the
+model has them, the average of its character n-grams' learned rows @ a projection of their own."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from wldetect.config import Pooling, Precision
 from wldetect.data.batches import Batch
 from wldetect.training.lookup import EmbeddingLookup
+from wldetect.training.ngram_table import NgramTable
 from wldetect.training.projection import project_tokens
 
 __all__ = ["LanguageModel"]
@@ -26,6 +28,7 @@ class LanguageModel(nn.Module):
         pooling: how tokens become a text.
         dropout: share of pooled (average) or token (logsumexp, max) features zeroed in training.
         token_mask: bool [V], True for tokens to leave out.
+        ngrams: rows of character n-grams, whose logits are added to those of the tokens; None: tokens alone.
         precision: of the projection's factors. Sums, parameters and their gradients are float32 whatever it is.
     """
 
@@ -40,6 +43,7 @@ class LanguageModel(nn.Module):
         dropout: float = 0.0,
         token_mask: Tensor | None = None,
         precision: Precision = Precision.float32,
+        ngrams: NgramTable | None = None,
     ) -> None:
         super().__init__()
         n_tokens, hidden_dim = lookup.shape
@@ -52,6 +56,7 @@ class LanguageModel(nn.Module):
         nn.init.zeros_(self.projection.weight)
         nn.init.zeros_(self.projection.bias)
         self.dropout = nn.Dropout(dropout)
+        self.ngrams = ngrams
         self.register_buffer("token_mask", token_mask, persistent=False)
 
     def compile_layers(self, backend: str = "inductor") -> None:
@@ -63,6 +68,15 @@ class LanguageModel(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits float32 [B, L] of the texts of ``batch``."""
+        logits = self._token_logits(batch)
+        if self.ngrams is None or batch.ngrams is None:
+            return logits
+        others: Tensor = self.ngrams(batch.ngrams)
+        if batch.keep is None:
+            return logits + others
+        return logits * batch.keep[:, :1] + others * batch.keep[:, 1:]
+
+    def _token_logits(self, batch: Batch) -> Tensor:
         match self.pooling:
             case Pooling.average:
                 return self._average(batch)

@@ -51,6 +51,28 @@ class Processes:
             tensor.copy_(flat[start:stop].view_as(tensor))
             start = stop
 
+    def gather(self, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Each of ``tensors`` from all processes, one after the other in the order of their ranks.
+
+        They may differ between processes in the first dimension.
+        """
+        if self.size == 1:
+            return tensors
+        return tuple(self._gather(tensor) for tensor in tensors)
+
+    def _gather(self, tensor: Tensor) -> Tensor:
+        count = torch.tensor([len(tensor)], device=tensor.device)
+        counts = [torch.zeros_like(count) for _ in range(self.size)]
+        with _together(self.size):
+            distributed.all_gather(counts, count)
+            sizes = [int(size) for size in counts]
+            # They exchange tensors of one size.
+            padded = tensor.new_zeros(max(sizes), *tensor.shape[1:])
+            padded[: len(tensor)] = tensor
+            parts = [torch.zeros_like(padded) for _ in range(self.size)]
+            distributed.all_gather(parts, padded)
+        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+
     def wait(self) -> None:
         """Wait until every process has come here."""
         if self.size > 1:

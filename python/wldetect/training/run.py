@@ -24,6 +24,7 @@ from wldetect.config import ModelConfig, ResolvedConfig, resolve_path
 from wldetect.data.augment import Augmentation
 from wldetect.data.batches import BatchLoader
 from wldetect.data.dataset import DatasetReport, TokenizedDataset, prepare_dataset
+from wldetect.data.encoding import make_ngrams
 from wldetect.embeddings import EmbeddingMatrix, EmbeddingSource, open_sources
 from wldetect.errors import EmbeddingError
 from wldetect.evaluation.flores import LabelledTexts
@@ -36,6 +37,7 @@ from wldetect.training.lookup import make_lookup
 from wldetect.training.loop import TrainingResult, TrainingRoom, choose_device, train
 from wldetect.training.losses import class_weights, make_loss
 from wldetect.training.model import LanguageModel
+from wldetect.training.ngram_table import NgramTable
 from wldetect.training.processes import Processes, join_processes, local_rank
 from wldetect.training.validation import Validation
 
@@ -143,14 +145,17 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
         raise EmbeddingError(f"{source.describe()}: its tokenizer cannot be used: {error}") from error
     say(f"embeddings: {source.describe()} ({clock.lap('embeddings'):.1f} s)")
 
+    features = config.model.features.ngrams
     with processes.first_of_machine():
         dataset = prepare_dataset(
             config,
             tokenizer,
             around.cache_dir,
             n_rows=matrix.shape[0],
-            # Changed texts can only be tokenized when they have been.
-            keep_texts=options.augmentation.active,
+            # Changed texts can only be tokenized when they have been, and n-grams and words are those of texts.
+            keep_texts=options.augmentation.active
+            or features is not None
+            or bool(config.training.dataset.length_bands),
             progress=around.progress,
         )
     report = dataset.report
@@ -165,9 +170,11 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
         config.inference.pooling,
         options.projection.dropout,
         precision=options.precision,
+        ngrams=None if features is None else NgramTable(features, len(report.labels), options.seed),
     ).to(device)
     if options.compile:
         model.compile_layers()
+    ngrams = None if features is None else make_ngrams(features)
     change = Augmentation(options.augmentation, options.seed) if options.augmentation.active else None
     loader = BatchLoader(
         dataset,
@@ -178,11 +185,14 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
         prefetch=options.prefetch_batches,
         change=change,
         tokenizer=tokenizer,
+        ngrams=ngrams,
+        drop_tokens=options.ngrams.drop_tokens,
+        drop_ngrams=options.ngrams.drop_ngrams,
     )
     validation = None
     if texts is not None and options.eval_every and processes.is_first:
         length = config.inference.max_sequence_length
-        validation = Validation(texts, report.labels, tokenizer, length, matrix.shape[0])
+        validation = Validation(texts, report.labels, tokenizer, length, matrix.shape[0], ngrams)
     weights = _class_weights(config, report)
     room = TrainingRoom(
         store=CheckpointStore(directory / "checkpoints"),
@@ -282,6 +292,7 @@ def _identity(
         "dataset": config.training.dataset.model_dump(mode="json"),
         "labels": dataset.report.labels,
         "inference": config.inference.model_dump(mode="json"),
+        "features": config.model.features.model_dump(mode="json"),
         # They may come from a file, whose name says nothing.
         "class_weights": None if weights is None else weights.tolist(),
     }

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from wldetect import _core
-from wldetect.data.batches import Batch
+from wldetect.data.batches import Batch, NgramRows
+from wldetect.data.shards import gather
 from wldetect.errors import DataError
 from wldetect.evaluation.flores import LabelledTexts
 from wldetect.evaluation.metrics import NO_ANSWER, confusion_matrix, overall_scores
@@ -45,19 +46,27 @@ class Validation:
         tokenizer: text to ids.
         max_length: tokens of a text that are looked at.
         n_rows: rows of the embeddings; ids past them are left out.
+        ngrams: text to rows of character n-grams, where the model has them.
 
     Raises:
         DataError: no text has a language of the model.
     """
 
     def __init__(
-        self, texts: LabelledTexts, labels: list[str], tokenizer: _core.Tokenizer, max_length: int, n_rows: int
+        self,
+        texts: LabelledTexts,
+        labels: list[str],
+        tokenizer: _core.Tokenizer,
+        max_length: int,
+        n_rows: int,
+        ngrams: _core.Ngrams | None = None,
     ) -> None:
         index = {label: position for position, label in enumerate(labels)}
         known = [position for position, label in enumerate(texts.labels) if label in index]
         if not known:
             raise DataError(f"{texts.name}: expected texts of the {len(labels)} languages that are trained, found none")
         ids, bounds = tokenizer.encode_batch([texts.texts[position] for position in known], max_length)
+        self._ngrams = None if ngrams is None else ngrams.rows_batch([texts.texts[position] for position in known])
         has_row = ids < n_rows
         self._bounds: NDArray[np.int64] = np.concatenate([[0], np.cumsum(has_row)])[bounds]
         self._ids = ids[has_row].astype(np.int32)
@@ -95,4 +104,11 @@ class Validation:
             labels=torch.from_numpy(self._labels[rows]),
             weights=torch.ones(len(rows)),
             total=len(rows),
+            ngrams=None if self._ngrams is None else _ngram_rows(*self._ngrams, rows),
         )
+
+
+def _ngram_rows(values: NDArray[np.uint32], bounds: NDArray[np.int64], texts: NDArray[np.int64]) -> NgramRows:
+    lengths = np.diff(bounds)[texts]
+    parts = (gather(values.astype(np.int32), bounds[texts], lengths), np.cumsum(lengths) - lengths, lengths)
+    return NgramRows(*(torch.from_numpy(part.astype(np.int32)) for part in parts))

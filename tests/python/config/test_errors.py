@@ -38,7 +38,7 @@ SHORTHAND = {
     ),
     "$DATASET": (
         "unknown key; expected one of split, text_column, language_column, weight_column, frequency_column, "
-        "frequency_power, frequency_floor, frequency_repeats, sampling_weight, weight, name, sources, "
+        "frequency_power, frequency_floor, sampling_weight, weight, name, sources, "
         "max_samples_per_language, min_samples_per_language, "
         "balance_languages, balance_power, length_bands, band_weights, sampling_alpha, max_repeats, cleaning, "
         "held_out, shard_texts, seed"
