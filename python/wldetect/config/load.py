@@ -79,7 +79,13 @@ def load_model_config(path: str | Path) -> ModelConfig:
 def dump_model_config(config: ModelConfig) -> str:
     """Write a model configuration as YAML text that ``load_model_config`` reads back as an equal one."""
     data = config.model_dump(mode="json", exclude_none=True)
-    return dump_yaml({**data, "languages": {code: config.languages[code] for code in config.labels}})
+    data["languages"] = {code: config.languages[code] for code in config.labels}
+    if config.features.ngrams is None:
+        del data["features"]
+    else:
+        # With its nulls: ``dimensions`` left out would be read back as its default.
+        data["features"] = config.features.model_dump(mode="json")
+    return dump_yaml(data)
 
 
 def load_training_config(path: str | Path, overrides: Mapping[str, object] | None = None) -> ResolvedConfig:

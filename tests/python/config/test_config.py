@@ -17,13 +17,16 @@ from wldetect.config import (
     DEFAULT_TRAINING_CONFIG,
     DatasetConfig,
     Device,
+    FeaturesConfig,
     InferenceConfig,
     ModelConfig,
     ModelSourceConfig,
+    NgramsConfig,
     Optimizer,
     Pooling,
     ResolvedConfig,
     Scheduler,
+    Splitting,
     TrainingConfig,
     TrainingOptions,
     dump_model_config,
@@ -65,6 +68,22 @@ def test_defaults_are_those_of_the_guide(write: Write) -> None:
         device=Device.auto,
     )
     assert config.training.training.projection.dropout == 0.0
+    assert config.training.training.ngrams.model_dump() == {
+        "learning_rate": None,
+        "drop_tokens": 0.0,
+        "drop_ngrams": 0.1,
+    }
+    assert (config.model.features.ngrams, config.training.features) == (None, None)
+    assert NgramsConfig().model_dump() == {
+        "n_min": 3,
+        "n_max": 4,
+        "whole_words": True,
+        "max_words": 16,
+        "max_letters": 256,
+        "rows": 131_072,
+        "dimensions": 64,
+        "splitting": Splitting.spaces,
+    }
     assert config.inference == InferenceConfig(max_sequence_length=512, pooling=Pooling.average)
     evaluation = config.training.evaluation
     assert (evaluation.data, evaluation.split, evaluation.enabled) == (None, "dev", True)
@@ -72,6 +91,7 @@ def test_defaults_are_those_of_the_guide(write: Write) -> None:
     dataset = config.training.dataset
     assert (dataset.max_samples_per_language, dataset.min_samples_per_language) == (None, 0)
     assert (dataset.balance_languages, dataset.balance_power, dataset.seed) == (False, 0.5, 42)
+    assert (dataset.length_bands, dataset.band_weights) == ([], [])
     (source,) = dataset.all_sources
     assert source.model_dump() == {
         "name": "corpus",
@@ -81,6 +101,8 @@ def test_defaults_are_those_of_the_guide(write: Write) -> None:
         "weight_column": None,
         "frequency_column": None,
         "frequency_power": 0.5,
+        "frequency_floor": 0.0,
+        "sampling_weight": 1.0,
         "weight": 1.0,
         "max_samples_per_language": None,
     }
@@ -94,13 +116,16 @@ def test_every_key_reaches_its_field(write: Write) -> None:
 model_config_path: model.yaml
 dataset:
   {name: a/b, split: validation, text_column: t, language_column: l, weight_column: w, frequency_column: f,
-   frequency_power: 1, weight: 2, max_samples_per_language: 9, min_samples_per_language: 3, balance_languages: true,
-   balance_power: 0.75, sampling_alpha: 0.3, max_repeats: 2, held_out: [x.parquet, y.hashes], shard_texts: 5,
+   frequency_power: 1, frequency_floor: .01, sampling_weight: 3, weight: 2,
+   max_samples_per_language: 9, min_samples_per_language: 3, balance_languages: true, balance_power: 0.75,
+   length_bands: [1, 5], band_weights: [1, .5, 1.5], sampling_alpha: 0.3, max_repeats: 2,
+   held_out: [x.parquet, y.hashes], shard_texts: 5,
    cleaning: {nfc: true, deduplicate: true, min_script_share: 0.5, min_letters: 4}, seed: 7}
 training:
   {batch_size: 2, learning_rate: 1e-3, num_epochs: 4, num_workers: 5, gradient_accumulation_steps: 6,
    save_checkpoints: false, checkpoint_interval: 8, seed: 0, optimizer: sgd, weight_decay: .5, gradient_clip: 1,
    scheduler: none, warmup_steps: 0, projection: {dropout: 0.25},
+   ngrams: {learning_rate: .02, drop_tokens: .3, drop_ngrams: .2},
    loss: {name: focal, label_smoothing: .1, focal_gamma: 1, focal_alpha: .25, class_weights: weights.yaml},
    augmentation: {crop: .1, crop_max_words: 3, noise: .2, noise_rate: .3, uppercase: .4, lowercase: .5,
      strip_punctuation: .6},
@@ -109,6 +134,9 @@ training:
 evaluation: {data: d, split: test, enabled: false, text_column: x, language_column: y}
 output: {artifacts_dir: ~/somewhere, float32_table: true}
 inference: {max_sequence_length: 128, pooling: max}
+features:
+  ngrams: {n_min: 2, n_max: 5, whole_words: false, max_words: 0, max_letters: 64, rows: 1000, dimensions: null,
+    splitting: boundaries}
 """
     training = load_training_config(write("train.yaml", text)).training
     written = yaml.safe_load(text.replace("1e-3", "0.001"))
@@ -192,6 +220,24 @@ def test_the_training_file_overrides_inference(write: Write, section: str, expec
     assert config.model.inference == config.inference
 
 
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ("", NgramsConfig(rows=1024, dimensions=8)),
+        ("features: null", NgramsConfig(rows=1024, dimensions=8)),
+        ("features: {}", None),
+        ("features: {ngrams: null}", None),
+        ("features: {ngrams: {n_min: 2}}", NgramsConfig(n_min=2)),
+    ],
+)
+def test_features_of_the_training_file_take_the_place_of_those_of_the_model_file(
+    write: Write, section: str, expected: NgramsConfig | None
+) -> None:
+    write("model.yaml", f"{MODEL}features: {{ngrams: {{rows: 1024, dimensions: 8}}}}")
+    config = load_training_config(write("train.yaml", f"{TRAINING}{section}"))
+    assert config.model.features == FeaturesConfig(ngrams=expected)
+
+
 def test_configurations_are_frozen_and_choices_read_as_their_values() -> None:
     options = TrainingOptions()
     with pytest.raises(ValidationError):
@@ -234,6 +280,18 @@ def test_dump_is_written_in_the_order_of_indices_without_empty_keys() -> None:
     )
 
 
+def test_dump_keeps_a_null_that_is_not_the_default() -> None:
+    model = ModelSourceConfig(name="tiny", type="gemma3", hidden_dim=8)
+    features = FeaturesConfig(ngrams=NgramsConfig(dimensions=None))
+    text = dump_model_config(ModelConfig(model=model, languages={"a": 0}, features=features))
+    assert text.endswith(
+        "languages:\n  a: 0\n"
+        "features:\n  ngrams:\n    n_min: 3\n    n_max: 4\n    whole_words: true\n    max_words: 16\n"
+        "    max_letters: 256\n    rows: 131072\n    dimensions: null\n    splitting: spaces\n"
+        "inference:\n  max_sequence_length: 512\n  pooling: average\n"
+    )
+
+
 def valid_text(extra: str) -> st.SearchStrategy[str]:
     """Text of any script, with strings that look like other YAML types or like YAML syntax among them."""
     tricky = [
@@ -271,6 +329,18 @@ SOURCES = st.builds(
     sha256=st.none() | st.text("0123456789abcdefABCDEF", min_size=64, max_size=64),
 )
 
+NGRAMS = st.builds(
+    NgramsConfig,
+    n_min=st.integers(1, 4),
+    n_max=st.integers(4, 16),
+    whole_words=st.booleans(),
+    max_words=st.integers(0, 99),
+    max_letters=st.integers(1, 9999),
+    rows=st.integers(1, 2**31),
+    dimensions=st.none() | st.integers(1, 999),
+    splitting=st.sampled_from(Splitting),
+)
+
 
 @st.composite
 def model_configs(draw: st.DrawFn) -> ModelConfig:
@@ -283,7 +353,9 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
     inference = draw(
         st.builds(InferenceConfig, max_sequence_length=st.integers(1, 9999), pooling=st.sampled_from(Pooling))
     )
-    return ModelConfig(languages=dict(zip(codes, indices, strict=True)), inference=inference, **fields)
+    features = draw(st.builds(FeaturesConfig, ngrams=st.none() | NGRAMS))
+    languages = dict(zip(codes, indices, strict=True))
+    return ModelConfig(languages=languages, features=features, inference=inference, **fields)
 
 
 @given(model_configs())
@@ -337,7 +409,7 @@ def test_the_examples_show_every_key(name: str) -> None:
     text = (REPOSITORY / "configs/training" / f"{name}.yaml").read_text(encoding="utf-8")
     written = yaml.safe_load(text)
     config = load_training_config(REPOSITORY / "configs/training" / f"{name}.yaml")
-    assert set(written) == set(TrainingConfig.model_fields) - {"inference"}
+    assert set(written) == set(TrainingConfig.model_fields) - {"inference", "features"}
     assert set(written["dataset"]) == set(DatasetConfig.model_fields) - {"sources"}
     for section in ("training", "evaluation", "output"):
         assert set(written[section]) == set(type(getattr(config.training, section)).model_fields)

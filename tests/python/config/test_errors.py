@@ -33,6 +33,7 @@ SHORTHAND = {
         "projection, ngrams, loss, augmentation, precision, compile, prefetch_batches, log_every, eval_every, "
         "tensorboard, device"
     ),
+    "$NGRAM_TRAINING": "unknown key; expected one of learning_rate, drop_tokens, drop_ngrams",
     "$TRAINING_FILE": (
         "unknown key; expected one of model_config_path, dataset, training, evaluation, output, inference, features"
     ),
@@ -42,6 +43,9 @@ SHORTHAND = {
         "max_samples_per_language, min_samples_per_language, "
         "balance_languages, balance_power, length_bands, band_weights, sampling_alpha, max_repeats, cleaning, "
         "held_out, shard_texts, seed"
+    ),
+    "$NGRAMS": (
+        "unknown key; expected one of n_min, n_max, whole_words, max_words, max_letters, rows, dimensions, splitting"
     ),
     "$INLINE": "not allowed beside 'sources'; expected in each entry of 'sources' instead",
     "$TEXT": "expected non-empty text without control characters",
@@ -127,6 +131,30 @@ inference: {max_sequence_length: 0}
     inference.max_sequence_length: expected int > 0, found 0 (int)
 inference: null
     inference: expected a mapping, found null
+features: {ngram: {}}
+    features.ngram: unknown key; expected one of ngrams; did you mean 'ngrams'?
+features: {ngrams: {row: 8}}
+    features.ngrams.row: $NGRAMS; did you mean 'rows'?
+features: {ngrams: true}
+    features.ngrams: expected a mapping or null, found true (bool)
+features: {ngrams: {n_min: 5}}
+    features.ngrams.n_min: expected at most n_max (4), found 5 (int)
+features: {ngrams: {n_min: 0}}
+    features.ngrams.n_min: expected int from 1 to 16, found 0 (int)
+features: {ngrams: {n_max: 17}}
+    features.ngrams.n_max: expected int from 1 to 16, found 17 (int)
+features: {ngrams: {rows: 0}}
+    features.ngrams.rows: expected int from 1 to 2147483648, found 0 (int)
+features: {ngrams: {rows: 2147483649}}
+    features.ngrams.rows: expected int from 1 to 2147483648, found 2147483649 (int)
+features: {ngrams: {dimensions: 0}}
+    features.ngrams.dimensions: expected int > 0 or null, found 0 (int)
+features: {ngrams: {splitting: space}}
+    features.ngrams.splitting: expected one of spaces, letters, boundaries, found 'space' (str); did you mean 'spaces'?
+features: {ngrams: {splitting: words}}
+    features.ngrams.splitting: expected one of spaces, letters, boundaries, found 'words' (str)
+features: null
+    features: expected a mapping, found null
 """
 
 TRAINING_ERRORS = r"""
@@ -170,6 +198,16 @@ training: {projection: {dropout: 1}}
     training.projection.dropout: expected float from 0 up to, not including, 1, found 1 (int)
 training: {projection: {dropuot: 0}}
     training.projection.dropuot: unknown key; expected one of dropout; did you mean 'dropout'?
+training: {ngrams: {drop_tokens: 0.95}}
+    training.ngrams.drop_tokens: expected at most 0.9 beside drop_ngrams 0.1, found 0.95 (float)
+training: {ngrams: {drop_tokens: 0.5, drop_ngrams: 0.75}}
+    training.ngrams.drop_tokens: expected at most 0.25 beside drop_ngrams 0.75, found 0.5 (float)
+training: {ngrams: {drop_ngrams: 1.5}}
+    training.ngrams.drop_ngrams: expected float from 0 to 1, found 1.5 (float)
+training: {ngrams: {learning_rate: 0}}
+    training.ngrams.learning_rate: expected float > 0 or null, found 0 (int)
+training: {ngrams: {drop_token: 0}}
+    training.ngrams.drop_token: $NGRAM_TRAINING; did you mean 'drop_tokens'?
 training: []
     training: expected a mapping, found an empty list
 training: null
@@ -202,6 +240,32 @@ dataset: {name: a, min_samples_per_language: null}
     dataset.min_samples_per_language: expected int >= 0, found null
 dataset: {name: a, frequency_power: -0.5}
     dataset.frequency_power: expected float >= 0, found -0.5 (float)
+dataset: {name: a, frequency_floor: -1}
+    dataset.frequency_floor: expected float >= 0, found -1 (int)
+dataset: {name: a, sampling_weight: 0}
+    dataset.sampling_weight: expected float > 0, found 0 (int)
+dataset: {sources: [{name: a, sampling_weight: 0}]}
+    dataset.sources[0].sampling_weight: expected float > 0, found 0 (int)
+dataset: {sampling_weight: 2, sources: [{name: a}]}
+    dataset.sampling_weight: $INLINE
+dataset: {name: a, balance_languages: true, length_bands: [5, 1]}
+    dataset.length_bands: expected growing numbers, found [5, 1]
+dataset: {name: a, balance_languages: true, length_bands: [1, 1]}
+    dataset.length_bands: expected growing numbers, found [1, 1]
+dataset: {name: a, balance_languages: true, length_bands: [0, 5]}
+    dataset.length_bands[0]: expected int > 0, found 0 (int)
+dataset: {name: a, length_bands: [1, 5]}
+    dataset.length_bands: expected balance_languages: true, which they are for, found false
+dataset: {name: a, balance_languages: true, length_bands: [1, 5], band_weights: [1, 2]}
+    dataset.band_weights: expected 3 numbers, one more than length_bands has, found 2
+dataset: {name: a, band_weights: [1, 2]}
+    dataset.band_weights: expected 1 numbers, one more than length_bands has, found 2
+dataset: {name: a, balance_languages: true, length_bands: [1], band_weights: [1, 0]}
+    dataset.band_weights[1]: expected float > 0, found 0 (int)
+features: {ngrams: {n_min: 5}}
+    features.ngrams.n_min: expected at most n_max (4), found 5 (int)
+features: {ngrams: {n_mix: 5}}
+    features.ngrams.n_mix: $NGRAMS; did you mean 'n_min'?
 inference: {pooling: sum}
     inference.pooling: expected one of average, logsumexp, max or null, found 'sum' (str)
 evaluation: {enabled: 'no'}
