@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import hashlib
 import json
 import logging
@@ -168,9 +169,23 @@ def load_hub(name: str, split: str) -> HubRows:
         builder = datasets.load_dataset_builder(name)
         rows = builder.as_streaming_dataset(split=split)
         # Data sets without a table of their columns show them in their first row.
-        names = rows.column_names or list(next(iter(rows), {}))
+        names = rows.column_names or _first_names(rows)
         identity = json.dumps(["hub", name, builder.config.name, split, builder.hash])
         return HubRows(rows, names, hashlib.sha256(identity.encode()).hexdigest())
+
+
+def _first_names(rows: Any) -> list[str]:
+    reading = iter(rows)
+    names = list(next(reading, {}))
+    del reading
+    _end_reading()
+    return names
+
+
+def _end_reading() -> None:
+    """Free readers that nobody holds any more. Arrow's threads abort a process that ends while one of them is left, and
+    a reader that was not read to its end lives in a cycle (apache/arrow issue 45214)."""
+    gc.collect()
 
 
 def read_hub(found: HubRows, columns: Columns, name: str) -> Iterator[pa.Table]:
@@ -186,20 +201,24 @@ def read_hub(found: HubRows, columns: Columns, name: str) -> Iterator[pa.Table]:
     features = found.rows.features or {}
     tables = found.rows.select_columns(list(columns.names)).with_format("arrow").iter(_ROWS)
     first = 1
-    while True:
-        with _hub_errors(name, str(found.rows.split)):
-            table = next(tables, None)
-        if table is None:
-            return
-        for place, column in enumerate(table.column_names):
-            feature = features.get(column)
-            # Class labels are stored as numbers; -1 and null stand for none.
-            if isinstance(feature, datasets.ClassLabel):
-                numbers = table.column(column).to_pylist()
-                names = [None if number is None or number < 0 else feature.int2str(number) for number in numbers]
-                table = table.set_column(place, column, pa.array(names, pa.string()))
-        yield conform(table, columns, name, first)
-        first += len(table)
+    try:
+        while True:
+            with _hub_errors(name, str(found.rows.split)):
+                table = next(tables, None)
+            if table is None:
+                return
+            for place, column in enumerate(table.column_names):
+                feature = features.get(column)
+                # Class labels are stored as numbers; -1 and null stand for none.
+                if isinstance(feature, datasets.ClassLabel):
+                    numbers = table.column(column).to_pylist()
+                    names = [None if number is None or number < 0 else feature.int2str(number) for number in numbers]
+                    table = table.set_column(place, column, pa.array(names, pa.string()))
+            yield conform(table, columns, name, first)
+            first += len(table)
+    finally:
+        del tables
+        _end_reading()
 
 
 @contextmanager
