@@ -29,7 +29,7 @@ class ResolvedConfig:
     """Everything a training run is told: the training file joined with its model file.
 
     Attributes:
-        model: the model file, its ``inference`` already overridden by the training file.
+        model: the model file, its ``inference`` and ``features`` already overridden by the training file.
         training: the training file, command-line overrides included.
         model_path: the model file that was read.
         training_path: the training file that was read.
