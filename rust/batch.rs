@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::detector::{Detection, Detector, Workspace};
 use crate::error::{Error, Result};
+use crate::kernel::Kernel;
 use crate::ngrams::{self, Ngrams};
 use crate::tokenizer::{Scratch, Tokenizer};
 
@@ -195,8 +196,9 @@ impl Ngrams {
         interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<EncodedBatch> {
         let most = self.spec().max_letters.saturating_mul(BYTES_PER_LETTER);
+        let kernel = Kernel::chosen()?;
         encode_each(texts, most, threads, interrupted, |text, scratch: &mut ngrams::Scratch, rows| {
-            self.rows_into(text, scratch, rows);
+            self.rows_into(kernel, text, scratch, rows);
             Ok(())
         })
     }

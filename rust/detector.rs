@@ -196,7 +196,7 @@ impl Detector {
         let pooled = pool_with(self.kernel, self.artifact.table(), ids, metadata.pooling, pooling, scores)?;
         let Some(ngrams) = &self.ngrams else { return Ok(pooled > 0) };
         ngram_rows.clear();
-        ngrams.ngrams().rows_into(text, extracting, ngram_rows);
+        ngrams.ngrams().rows_into(self.kernel, text, extracting, ngram_rows);
         if pooled == 0 {
             scores.fill(0.0);
         }

@@ -11,6 +11,7 @@ from typing_extensions import final
 
 __all__ = [
     "COMPILED_TOKENIZER",
+    "NGRAM_HASH",
     "EmbeddingBag",
     "Ngrams",
     "Tokenizer",
@@ -29,6 +30,9 @@ __version__: str
 
 COMPILED_TOKENIZER: str
 """Name of the compiled tokenizer's file in a model directory."""
+
+NGRAM_HASH: str
+"""What files of n-gram rows call the way from n-grams to row numbers."""
 
 _Format = Literal["e3m4", "e4m3fn"]
 _DType = Literal["e3m4", "e4m3fn", "float32"]
@@ -169,7 +173,7 @@ class Ngrams:
     """Text to row numbers of hashed character n-grams, exactly as the detector does it.
 
     A text is case-folded and split into words; each word, between two marks, gives its runs of ``n_min`` to ``n_max``
-    characters and, if ``whole_words``, itself, each hashed (FNV-1a) to one of ``rows``.
+    characters and, if ``whole_words``, itself, each hashed to one of ``rows``.
     """
 
     def __new__(
@@ -186,8 +190,7 @@ class Ngrams:
         """Extraction by these numbers; see ``NgramsConfig``. ``ValueError``, naming the key, for one out of range."""
 
     def rows(self, text: str) -> NDArray[np.uint32]:
-        """Row numbers of ``text``, uint32 [n]: word by word, first that of the word, then those of the n-grams by where
-        they begin, the shorter ones first."""
+        """Row numbers of ``text``, uint32 [n], word by word. The order of a word's is not said, but always the same."""
 
     def rows_batch(
         self, texts: Iterable[str], threads: int | None = None

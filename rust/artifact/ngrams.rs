@@ -15,7 +15,7 @@ use super::lookup::Metadata;
 use super::mapped::{MappedTable, map};
 use crate::error::{Error, Result};
 use crate::fp8::Format;
-use crate::ngrams::{Ngrams, Projection, Spec, Splitting};
+use crate::ngrams::{HASH, Ngrams, Projection, Spec, Splitting};
 use crate::table::{DType, Table};
 
 /// No logit of n-grams may be larger. Adding one to a finite logit of tokens then gives a finite sum, however large that
@@ -114,7 +114,7 @@ fn same_languages(header: &Header<'_>, expected: &[String]) -> Result<()> {
 
 /// The extraction that the metadata describes, for a table of `rows` rows.
 fn ngrams(header: &Header<'_>, rows: usize) -> Result<Ngrams> {
-    const KEYS: [&str; 7] = ["n_min", "n_max", "whole_words", "max_words", "max_letters", "rows", "splitting"];
+    const KEYS: [&str; 8] = ["n_min", "n_max", "whole_words", "max_words", "max_letters", "rows", "splitting", "hash"];
     let object: Map<String, Value> = serde_json::from_str(header.key("ngrams")?)
         .map_err(|error| header.error(format!("ngrams: expected a JSON object: {error}")))?;
     if let Some(key) = object.keys().find(|key| !KEYS.contains(&key.as_str())) {
@@ -129,6 +129,10 @@ fn ngrams(header: &Header<'_>, rows: usize) -> Result<Ngrams> {
         let number = found.as_u64().and_then(|number| usize::try_from(number).ok());
         number.ok_or_else(|| wrong(key, "an integer of 0 or more", found))
     };
+    let hash = value("hash")?;
+    if *hash != HASH {
+        return Err(wrong("hash", &format!("{HASH:?}"), hash));
+    }
     let declared = count("rows")?;
     if declared != rows {
         return Err(header.error(format!("ngrams.rows: expected {rows} (ngram_table), found {declared}")));

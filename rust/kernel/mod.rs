@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 use crate::bag::Storage;
 use crate::error::{Error, Result};
 use crate::fp8::Format;
+use crate::ngrams::Hashing;
 use crate::rows::Adam;
 
 /// Compiles the portable loops with the instructions of a level, under their own names.
@@ -25,6 +26,7 @@ macro_rules! compile_portable {
             fn sum_floats(data: &[u8], columns: usize, rows: &[u32], sums: &mut [f64]);
             fn sum_e4m3fn(data: &[u8], columns: usize, rows: &[u32], sums: &mut [i32]);
             fn add_sums(sums: &[i32], totals: &mut [f64]);
+            fn hash_ngrams(hashing: crate::ngrams::Hashing, units: &[u32], length: usize, found: &mut [u32]) -> usize;
             fn scale(totals: &[f64], factor: f64, logits: &mut [f32]);
             fn project(numbers: &[f32], blocks: &[f32], logits: &mut [f32]);
             fn decode_e3m4(codes: &[u8], values: &mut [f32]);
@@ -241,6 +243,11 @@ impl Kernel {
     /// Adds integer `sums` to `totals`.
     pub(crate) fn add_sums(self, sums: &[i32], totals: &mut [f64]) {
         dispatch!(self, add_sums(sums, totals));
+    }
+
+    /// The rows of the n-grams of a word: [`Hashing::ngrams`].
+    pub(crate) fn hash_ngrams(self, hashing: Hashing, units: &[u32], length: usize, found: &mut [u32]) -> usize {
+        dispatch!(self, hash_ngrams(hashing, units, length, found))
     }
 
     /// `totals` x `factor`, rounded once.

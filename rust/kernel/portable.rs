@@ -5,6 +5,7 @@
 
 use super::prefetch;
 use crate::fp8::Format;
+use crate::ngrams::Hashing;
 use crate::rows::Adam;
 
 pub(super) use super::bag::{
@@ -108,6 +109,11 @@ pub(super) fn sum_floats(data: &[u8], columns: usize, rows: &[u32], sums: &mut [
 #[inline(always)]
 pub(super) fn add_sums(sums: &[i32], totals: &mut [f64]) {
     zip(totals, sums, |total, sum| *total += f64::from(sum));
+}
+
+#[inline(always)]
+pub(super) fn hash_ngrams(hashing: Hashing, units: &[u32], length: usize, found: &mut [u32]) -> usize {
+    hashing.ngrams(units, length, found)
 }
 
 #[inline(always)]

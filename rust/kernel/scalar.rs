@@ -5,7 +5,8 @@ use crate::fp8::Format;
 
 pub(super) use super::portable::{
     adam, add_bfloat16_rows, add_float16_rows, add_float32_rows, add_sums, best, decode_e3m4, decode_e4m3fn,
-    dot_bfloat16_rows, dot_float16_rows, dot_float32_rows, max_codes, project, scale, softmax, sum_floats, sum_values,
+    dot_bfloat16_rows, dot_float16_rows, dot_float32_rows, hash_ngrams, max_codes, project, scale, softmax, sum_floats,
+    sum_values,
 };
 
 pub(super) fn sum_e3m4(data: &[u8], columns: usize, rows: &[u32], sums: &mut [i32]) {

@@ -39,11 +39,16 @@ pub(super) fn letter(c: char) -> Letter {
 }
 
 impl Letter {
-    /// The scalar values that `c`, which this letter was looked up for, folds to: one to three.
-    pub(super) fn folded(self, c: char) -> impl Iterator<Item = u32> {
-        let one = (self.folded != SEVERAL).then_some(self.folded);
-        let several = (self.folded == SEVERAL).then(|| fold(c));
-        one.into_iter().chain(several.into_iter().flatten())
+    /// The scalar value that it folds to, if that is one.
+    #[inline]
+    pub(super) fn folded(self) -> Option<u32> {
+        (self.folded != SEVERAL).then_some(self.folded)
+    }
+
+    /// The scalar values that `c`, which this letter was looked up for, folds to: up to three.
+    #[cold]
+    pub(super) fn several(self, c: char) -> impl Iterator<Item = u32> {
+        fold(c)
     }
 }
 

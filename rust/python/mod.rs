@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 
 use crate::error::Error;
 use crate::kernel::Level;
+use crate::ngrams::HASH;
 use crate::tokenizer::COMPILED_FILE;
 
 pyo3::import_exception!(wldetect.errors, ArtifactError);
@@ -52,6 +53,7 @@ fn kernel_level() -> PyResult<&'static str> {
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("COMPILED_TOKENIZER", COMPILED_FILE)?;
+    module.add("NGRAM_HASH", HASH)?;
     module.add_class::<bag::EmbeddingBag>()?;
     module.add_class::<detector::WLDetect>()?;
     module.add_class::<tokenizer::Tokenizer>()?;

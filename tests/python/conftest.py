@@ -168,7 +168,7 @@ def _write_ngrams(
     metadata = {
         "format_version": "1",
         "languages": json.dumps(list(labels)),
-        "ngrams": json.dumps(NGRAMS),
+        "ngrams": json.dumps({**NGRAMS, "hash": _core.NGRAM_HASH}),
         "ngram_table_id": _NGRAM_TABLE_ID,
     }
     save_file(tensors, directory / file_name, metadata=metadata)

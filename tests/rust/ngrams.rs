@@ -47,18 +47,24 @@ fn words(splitting: Splitting, text: &str) -> Vec<String> {
     }
 }
 
-fn hash(start: u64, units: &[u32], n_rows: u32) -> u32 {
+fn hash(start: u32, units: &[u32], n_rows: u32) -> u32 {
     let mut h = start;
     for &unit in units {
-        h ^= u64::from(unit);
-        h = h.wrapping_mul(1_099_511_628_211);
+        h ^= unit;
+        h = h.wrapping_mul(2_654_435_761);
     }
-    h ^= h >> 33;
-    h = h.wrapping_mul(0xFF51_AFD7_ED55_8CCD);
-    h ^= h >> 33;
-    h = h.wrapping_mul(0xC4CE_B9FE_1A85_EC53);
-    h ^= h >> 33;
-    ((u128::from(h >> 32) * u128::from(n_rows)) >> 32) as u32
+    h ^= h >> 16;
+    h = h.wrapping_mul(0x85EB_CA6B);
+    h ^= h >> 13;
+    h = h.wrapping_mul(0xC2B2_AE35);
+    h ^= h >> 16;
+    ((u128::from(h) * u128::from(n_rows)) >> 32) as u32
+}
+
+/// The order within a word is not part of the definition.
+fn sorted(mut rows: Vec<u32>) -> Vec<u32> {
+    rows.sort_unstable();
+    rows
 }
 
 /// Everything from its definition: fold a word, put marks around it, take all its pieces.
@@ -76,7 +82,7 @@ fn oracle(spec: Spec, text: &str) -> Vec<u32> {
         units.truncate(left);
         left -= units.len();
         if whole && spec.whole_words {
-            found.push(hash(0x8422_2325_CBF2_9CE4, &units, spec.rows));
+            found.push(hash(0xC59D_1C81, &units, spec.rows));
         }
         units.insert(0, 0x11_0000);
         if whole {
@@ -86,7 +92,7 @@ fn oracle(spec: Spec, text: &str) -> Vec<u32> {
             for n in spec.n_min..=spec.n_max.min(units.len() - start) {
                 let gram = &units[start..start + n];
                 if gram != [0x11_0000] {
-                    found.push(hash(0xCBF2_9CE4_8422_2325, gram, spec.rows));
+                    found.push(hash(0x811C_9DC5, gram, spec.rows));
                 }
             }
         }
@@ -127,7 +133,7 @@ proptest! {
     #[test]
     fn rows_are_those_of_the_oracle(spec in any_spec(), text in any_text()) {
         let found = rows(spec, &text);
-        prop_assert_eq!(&found, &oracle(spec, &text));
+        prop_assert_eq!(sorted(found.clone()), sorted(oracle(spec, &text)));
         prop_assert!(found.iter().all(|&row| row < spec.rows));
     }
 }
@@ -139,7 +145,7 @@ fn every_character_is_folded_and_sorted_as_unicode_says() {
         let ngrams = Ngrams::new(spec).unwrap();
         for c in (0..=0x10_FFFF).filter_map(char::from_u32) {
             let text = format!("x{c}y");
-            assert_eq!(ngrams.rows(&text), oracle(spec, &text), "{c:?} {splitting:?}");
+            assert_eq!(sorted(ngrams.rows(&text)), sorted(oracle(spec, &text)), "{c:?} {splitting:?}");
         }
     }
 }

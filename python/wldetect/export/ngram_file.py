@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wldetect import _core
 from wldetect.errors import WLDetectError
 from wldetect.export.quantize import TableDType, choose_scale, quantize
 from wldetect.export.table_file import write_tensors
@@ -67,8 +68,8 @@ def write_ngram_file(directory: Path, table: NgramTable, dtype: TableDType, meta
     }
     if projection is not None:
         tensors["projection"] = projection
-    text = {**metadata, "ngrams": json.dumps(table.config.extraction)}
-    return write_tensors(directory / ngram_file_names()[dtype], tensors, text)
+    text = {**metadata, "ngrams": json.dumps({**table.config.extraction, "hash": _core.NGRAM_HASH})}
+    return write_tensors(directory / ngram_file_names()[dtype], tensors, text, first="ngram_table")
 
 
 def _array(tensor: Any) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,10 @@ from wldetect.files import atomic_path
 __all__ = ["TableFile", "read_table_file", "read_tensors", "write_table_file", "write_tensors"]
 
 _CHUNK_ROWS = 16_384
+# Bytes of a cache line.
+_LINE = 64
+# What the format calls the types of the tensors that are written.
+_DTYPES = {"u1": "U8", "i4": "I32", "i8": "I64", "f4": "F32"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,23 +74,42 @@ def write_table_file(path: Path, table: TableFile) -> Path:
     return write_tensors(path, tensors, table.metadata)
 
 
-def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> Path:
+def write_tensors(
+    path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str], first: str | None = None
+) -> Path:
     """Write a safetensors file under a temporary name, renamed when it is whole; returns ``path``.
+
+    Args:
+        path: the file.
+        tensors: by name: uint8, int32, int64 or float32.
+        metadata: text by key.
+        first: the tensor whose data comes first. It begins where a cache line does, so that rows of a line's size are
+            read in one.
 
     Raises:
         OSError: there is no room, or the directory cannot be written.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
+    # Behind the first, larger numbers come before smaller ones, so that most lie at multiples of their size.
+    ordered = sorted(tensors, key=lambda name: (name != first, -tensors[name].itemsize))
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name in ordered:
+        tensor = tensors[name]
+        offsets = [end, end + tensor.nbytes]
+        header[name] = {"dtype": _DTYPES[tensor.dtype.str[1:]], "shape": list(tensor.shape), "data_offsets": offsets}
+        end = offsets[1]
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    # The format allows spaces behind the header; its length stands before it in eight bytes.
+    text += b" " * (-(8 + len(text)) % _LINE)
     with atomic_path(path) as temporary:
         try:
-            save_file(
-                {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, temporary, dict(metadata)
-            )
-        except SafetensorError as error:
-            # The library reports a full disk as an error of its own.
-            raise OSError(f"{path}: cannot be written: {error}") from error
+            with temporary.open("wb") as file:
+                file.write(struct.pack("<Q", len(text)) + text)
+                for name in ordered:
+                    file.write(np.ascontiguousarray(tensors[name], tensors[name].dtype.newbyteorder("<")).data)
+        except OSError as error:
+            # An error of writing does not say where.
+            raise OSError(error.errno, f"cannot be written: {error.strerror}", str(path)) from error
     return path
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -167,13 +170,16 @@ def test_an_interrupted_write_leaves_nothing_that_loads(tmp_path: Path, monkeypa
     WLDetect.load(tmp_path)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no file that is always full")
 def test_a_full_disk_is_an_oserror_that_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise safetensors.SafetensorError("I/O error: No space left on device (os error 28)")
+    @contextmanager
+    def full(_: Path) -> Iterator[Path]:
+        yield Path("/dev/full")
 
-    monkeypatch.setattr("safetensors.numpy.save_file", full)
-    with pytest.raises(OSError, match=r"projection.safetensors: cannot be written: .*No space left"):
+    monkeypatch.setattr("wldetect.export.table_file.atomic_path", full)
+    with pytest.raises(OSError, match=r"cannot be written: No space left.*projection.safetensors") as caught:
         write_model(make_files(), tmp_path, ALL)
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_tables_that_a_new_model_lacks_are_removed(tmp_path: Path) -> None:

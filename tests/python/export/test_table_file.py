@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from wldetect import ArtifactError, WLDetect
 from wldetect.export.quantize import TableDType
-from wldetect.export.table_file import TableFile, read_table_file, read_tensors, write_table_file
+from wldetect.export.table_file import TableFile, read_table_file, read_tensors, write_table_file, write_tensors
 
 LABELS = ["a", "b"]
 WORDS = {"ja": [4.0, 0.0], "no": [0.0, 4.0], "so": [-1.0, 2.0]}
@@ -82,3 +84,24 @@ def test_what_is_no_file_of_tensors_is_refused(make_model_dir: Callable[..., Pat
         path.write_bytes(damaged)
         with pytest.raises(ArtifactError, match="not a whole safetensors file: "):
             read_tensors(path)
+
+
+def test_the_first_tensor_begins_where_a_cache_line_does(tmp_path: Path) -> None:
+    tensors: dict[str, np.ndarray] = {
+        "a": np.arange(3, dtype=np.int64),
+        "rows": np.arange(15, dtype=np.uint8).reshape(5, 3),
+        "none": np.zeros((0, 4), dtype=np.float32),
+        "numbers": np.arange(6, dtype=np.float32).reshape(2, 3).T,
+    }
+    for length in range(70):
+        metadata = {"key": "ü" * length}
+        path = write_tensors(tmp_path / "file.safetensors", tensors, metadata, first="rows")
+        with path.open("rb") as file:
+            (header,) = struct.unpack("<Q", file.read(8))
+            assert header % 64 == 56
+            assert json.loads(file.read(header))["rows"]["data_offsets"] == [0, 15]
+        found, found_metadata = read_tensors(path)
+        assert found_metadata == metadata
+        for name, expected in tensors.items():
+            np.testing.assert_array_equal(found[name], expected, strict=True)
+        assert sorted(found) == sorted(tensors)

@@ -22,7 +22,7 @@ pub const NGRAM_ROWS: usize = 16;
 pub const NUMBERS: usize = 2;
 /// n-grams of two characters, and words.
 pub const NGRAMS: &str = r#"{"n_min": 2, "n_max": 2, "whole_words": true, "max_words": 3, "max_letters": 20, "rows": 16,
-    "splitting": "spaces"}"#;
+    "splitting": "spaces", "hash": "golden32"}"#;
 /// What binds an n-gram table to its lookup table.
 pub const ID: &str = "0123abcd";
 

@@ -228,14 +228,14 @@ fn logits_that_leave_no_room_for_those_of_tokens_are_refused() {
 
 #[test]
 fn the_extraction_must_be_described_in_full() {
-    for key in ["n_min", "n_max", "whole_words", "max_words", "max_letters", "rows", "splitting"] {
+    for key in ["n_min", "n_max", "whole_words", "max_words", "max_letters", "rows", "splitting", "hash"] {
         let mut ngrams: serde_json::Value = serde_json::from_str(NGRAMS).expect("JSON");
         ngrams.as_object_mut().expect("an object").remove(key);
         refused(&valid().key("ngrams", &ngrams.to_string()), &format!("ngrams.{key}: key missing"));
     }
     refused(
         &with("n_mean", 3.into()),
-        "ngrams: expected the keys n_min, n_max, whole_words, max_words, max_letters, rows, splitting, found \"n_mean\"",
+        "ngrams: expected the keys n_min, n_max, whole_words, max_words, max_letters, rows, splitting, hash, found \"n_mean\"",
     );
     refused(&valid().without_key("ngrams"), "metadata key \"ngrams\" is missing");
     for json in ["", "[]", "null", "{\"n_min\": 2", "\"a\nb\""] {
@@ -257,6 +257,8 @@ fn numbers_of_the_extraction_must_be_such() {
         ("rows", "[16]", "an integer of 0 or more"),
         ("whole_words", "1", "true or false"),
         ("splitting", "3", "text"),
+        ("hash", "\"fnv1a\"", "\"golden32\""),
+        ("hash", "32", "\"golden32\""),
     ] {
         let file = with(key, serde_json::from_str(value).expect("JSON"));
         refused(&file, &format!("ngrams.{key}: expected {expected}, found {value}"));
