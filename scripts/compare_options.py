@@ -23,6 +23,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -43,11 +44,15 @@ from wldetect.config.yaml_text import read_yaml
 from wldetect.errors import ConfigError, DataError, WLDetectError
 from wldetect.evaluation import LabelledTexts, evaluate
 from wldetect.evaluation.flores import load_flores
+from wldetect.evaluation.run import open_detector
 from wldetect.evaluation.suite import SENTENCES, load_suite
 from wldetect.files import atomic_path
 from wldetect.training.run import TrainingRun, run_training
 
 Run = dict[str, Any]
+# Texts of a set that detection is timed on, and how often.
+_TIMED = 20_000
+_ROUNDS = 5
 # Names of ways to score a model: as users do, before quantization, and by rows of tokens alone.
 USUAL, EXACT, TOKENS = "e3m4", "float32", "e3m4, tokens alone"
 
@@ -243,6 +248,7 @@ def _read_runs(path: Path) -> dict[str, Run]:
         for run in runs.values():
             # What is read of them here.
             _ = run["config_sha256"], _accuracies(run), run["training"]["seconds"], run["bytes"].values()
+            _ = [one["all"] / one["tokens"] for one in run["microseconds"].values()]
     except (ValueError, LookupError, TypeError, AttributeError):
         raise DataError(f"{path}: expected the results of this script, found something else") from None
     return runs
@@ -273,6 +279,7 @@ def _measure(option: Option, sets: Mapping[str, LabelledTexts], threads: int | N
             "loss": trained.result.loss,
         },
         "seconds": trained.seconds,
+        "microseconds": {name: _times(trained.directory, sets[name]) for name in dict.fromkeys(_ends(list(sets)))},
         "bytes": {path.name: path.stat().st_size for path in sorted(trained.directory.glob("*table*.safetensors"))},
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "wldetect_version": __version__,
@@ -296,15 +303,36 @@ def _score(
     return scored
 
 
+def _ends(sets: Sequence[str]) -> list[str]:
+    """The first and the last set: the shortest texts and the longest, as sets are ordered."""
+    return [sets[0], sets[-1]]
+
+
+def _times(directory: Path, texts: LabelledTexts) -> dict[str, float]:
+    """Microseconds a text takes on one thread by all rows of the model, and by those of tokens alone: the least of
+    several rounds in turn, so that their ratio minds little what else the machine does."""
+    some = list(texts.texts)[:: -(-len(texts) // _TIMED)]
+    detectors = {features: open_detector(directory, USUAL, features) for features in ("all", "tokens")}
+    least = dict.fromkeys(detectors, float("inf"))
+    for _ in range(_ROUNDS):
+        for features, detector in detectors.items():
+            began = time.perf_counter()
+            detector.predict_arrays(some, threads=1)
+            least[features] = min(least[features], time.perf_counter() - began)
+    return {features: 1e6 * seconds / len(some) for features, seconds in least.items()}
+
+
 def format_table(runs: Mapping[str, Run], sets: Sequence[str]) -> str:
     """A Markdown table, one or two rows a run: by all rows of the model, and by those of tokens alone.
 
-    The columns: accuracy of each set; of the last one also macro-F1 and the speed of detection; seconds and speed of
-    training; size of the tables that are loaded by default; the most accuracy that quantizing costs on any set.
+    The columns: accuracy of each set; of the last one also macro-F1; of the first and the last one how long detection
+    takes, as a multiple of what it takes by tokens alone; seconds and speed of training; size of the tables that are
+    loaded by default; the most accuracy that quantizing costs on any set.
     """
     exact = any(EXACT in run["scores"] for run in runs.values())
     last = sets[-1]
-    columns = [*sets, f"macro-F1, {last}", f"{last}/s", "training, s", "training, texts/s", "MB"]
+    times = [f"time, {name}" for name in dict.fromkeys(_ends(sets))]
+    columns = [*sets, f"macro-F1, {last}", *times, "training, s", "training, texts/s", "MB"]
     columns += ["most lost, points"] if exact else []
     lines = [f"| option | {' | '.join(columns)} |", "|---" + "|---:" * len(columns) + "|"]
     for name, run in runs.items():
@@ -318,8 +346,10 @@ def format_table(runs: Mapping[str, Run], sets: Sequence[str]) -> str:
 def _cells(run: Run, scoring: str, sets: Sequence[str]) -> list[str]:
     scores, last = run["scores"][scoring], sets[-1]
     cells = [f"{100 * scores[one]['accuracy']:.2f}" for one in sets]
-    cells += [f"{100 * scores[last]['macro_f1']:.2f}", f"{scores[last]['texts_per_second']:,.0f}"]
+    cells.append(f"{100 * scores[last]['macro_f1']:.2f}")
     if scoring == USUAL:
+        times = [run["microseconds"][name] for name in dict.fromkeys(_ends(sets))]
+        cells += [f"{one['all'] / one['tokens']:.2f}x" for one in times]
         cells += [f"{run['training']['seconds']:.0f}", f"{run['training']['texts_per_second']:,.0f}"]
         # Of what is loaded by default.
         cells.append(f"{sum(size for file, size in run['bytes'].items() if 'e3m4' in file) / 1e6:.1f}")

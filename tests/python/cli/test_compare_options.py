@@ -62,9 +62,11 @@ def test_results(compare: Compare, tmp_path: Path, capfd: pytest.CaptureFixture[
     output = tmp_path / "results" / "options.json"
     assert compare(RUNS, "--output", str(output), "--set", "output.float32_table=true", "--threads", "1") == 0
     table = capfd.readouterr().out
-    columns = "words2 | words10 | macro-F1, words10 | words10/s | training, s | training, texts/s | MB"
+    columns = (
+        "words2 | words10 | macro-F1, words10 | time, words2 | time, words10 | training, s | training, texts/s | MB"
+    )
     assert table.splitlines()[0] == f"| option | {columns} | most lost, points |"
-    assert {line.count("|") for line in table.splitlines()} == {10}
+    assert {line.count("|") for line in table.splitlines()} == {11}
     assert [line.split(" | ")[0] for line in table.splitlines()[2:]] == ["| as it is", "| two passes"]
     assert output.with_suffix(".md").read_text(encoding="utf-8") == table
     assert sorted(path.name for path in output.parent.iterdir()) == ["options.json", "options.md"]
@@ -79,6 +81,9 @@ def test_results(compare: Compare, tmp_path: Path, capfd: pytest.CaptureFixture[
         assert run["training"]["texts_per_second"] == pytest.approx(120 * passes / run["training"]["seconds"])
         assert sorted(run["scores"]) == ["e3m4", "float32"]
         assert run["bytes"]["lookup_table_float32.safetensors"] > run["bytes"]["lookup_table_fp8_e3m4.safetensors"] > 0
+        # Without n-grams both ways are one, but for what else the machine does.
+        assert sorted(run["microseconds"]) == ["words10", "words2"]
+        assert all(time["all"] > 0 and time["tokens"] > 0 for time in run["microseconds"].values())
         scores = run["scores"]["e3m4"]
         assert [(scores[name]["given"], scores[name]["texts"]) for name in ("words2", "words10")] == [
             (13, 12),
@@ -129,7 +134,7 @@ def test_data_and_sentences(
     moved = tiny_project.corpus.rename(tiny_project.root / "moved")
     arguments = ["--data", str(moved), "--flores", str(sets / "words10.parquet"), "--output", str(output)]
     assert compare({"as it is": {}}, *arguments) == 0
-    columns = "| option | words2 | words10 | sentences | macro-F1, sentences | sentences/s |"
+    columns = "| option | words2 | words10 | sentences | macro-F1, sentences | time, words2 | time, sentences |"
     assert capfd.readouterr().out.startswith(columns)
     # Nothing tells where on this machine the corpus is.
     assert str(tmp_path) not in output.read_text(encoding="utf-8")
@@ -238,12 +243,13 @@ def test_tokens_alone(tiny_project: Project, tmp_path: Path) -> None:
     run = {
         "scores": {"e3m4": scores, "e3m4, tokens alone": scores},
         "training": {"seconds": 61.2, "texts_per_second": 1000.0},
+        "microseconds": {"words1": {"all": 3.0, "tokens": 2.0}},
         "bytes": {"lookup_table_fp8_e3m4.safetensors": 2_000_000, "ngram_table_fp8_e3m4.safetensors": 500_000,
                   "lookup_table_fp8_e4m3fn.safetensors": 2_000_000},
     }  # fmt: skip
     assert compare_options.format_table({"with": run}, ["words1"]).splitlines()[2:] == [
-        "| with | 50.00 | 25.00 | 1,234 | 61 | 1,000 | 2.5 |",
-        "| with, tokens alone | 50.00 | 25.00 | 1,234 |  |  |  |",
+        "| with | 50.00 | 25.00 | 1.50x | 61 | 1,000 | 2.5 |",
+        "| with, tokens alone | 50.00 | 25.00 |  |  |  |  |",
     ]
 
 
