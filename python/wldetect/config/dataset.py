@@ -123,6 +123,8 @@ class DatasetConfig(_SourceFields):
             raise problem("expected balance_languages: true, which they are for, found false", "length_bands")
         if self.band_weights and len(self.band_weights) != len(self.length_bands) + 1:
             expected = f"expected {len(self.length_bands) + 1} numbers, one more than length_bands has"
+            if not self.length_bands:
+                expected = "expected none without length_bands"
             raise problem(f"{expected}, found {len(self.band_weights)}", "band_weights")
         return self
 

@@ -8,7 +8,7 @@ from enum import Enum
 
 from wldetect.data.scripts import script_of_label
 
-__all__ = ["ScriptGroup", "count_words", "script_groups"]
+__all__ = ["ScriptGroup", "script_groups"]
 
 
 class ScriptGroup(Enum):
@@ -32,12 +32,6 @@ _LARGE = {
 }
 _INDIC = ("Deva", "Beng", "Gujr", "Guru", "Knda", "Mlym", "Orya", "Sinh", "Taml", "Telu")
 _GROUPS = {script: group for group, scripts in _LARGE.items() for script in scripts}
-
-# Scripts that put no spaces between words, and what counts for a word there.
-_SPACELESS = frozenset(
-    ("Hans", "Hant", "Hani", "Hanb", "Jpan", "Hira", "Kana", "Hrkt", "Thai", "Laoo", "Khmr", "Mymr", "Tibt")
-)
-_CHARACTERS_A_WORD = 4
 
 
 def script_groups(labels: Iterable[str], models: Sequence[Iterable[str]]) -> dict[str, ScriptGroup]:
@@ -63,9 +57,3 @@ def _group(script: str | None, counts: Sequence[Counter[str | None]]) -> ScriptG
     if all(count[script] <= 1 for count in counts):
         return ScriptGroup.ONE_LANGUAGE
     return ScriptGroup.INDIC if script in _INDIC else ScriptGroup.OTHER
-
-
-def count_words(text: str, label: str) -> float:
-    """Words of ``text``, at least 1: parts between spaces, or a quarter of the characters in a script without them."""
-    spaceless = script_of_label(label) in _SPACELESS
-    return max(1.0, len(text) / _CHARACTERS_A_WORD if spaceless else len(text.split()))

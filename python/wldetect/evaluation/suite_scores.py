@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wldetect import WLDetect, __version__
+from wldetect.data.characters import count_words
 from wldetect.errors import ConfigError, DataError
 from wldetect.evaluation.flores import LabelledTexts
 from wldetect.evaluation.metrics import (
@@ -24,7 +25,7 @@ from wldetect.evaluation.metrics import (
     overall_scores,
 )
 from wldetect.evaluation.run import detect_all, nothing_to_score, open_detector
-from wldetect.evaluation.script_groups import ScriptGroup, count_words, script_groups
+from wldetect.evaluation.script_groups import ScriptGroup, script_groups
 
 __all__ = ["GroupFacts", "GroupScores", "ModelScores", "SetFacts", "SetScores", "SuiteResult", "score_suite"]
 
@@ -36,7 +37,7 @@ class GroupFacts:
     Attributes:
         languages: languages that have texts.
         texts: their number.
-        mean_words: mean number of words of a text, as `count_words` counts them.
+        mean_words: mean number of words of a text, as `wldetect.data.characters.count_words` counts them, at least 1.
     """
 
     languages: int
@@ -226,8 +227,8 @@ def _known(name: str, texts: LabelledTexts, languages: Sequence[str]) -> _Scored
 
 
 def _facts(texts: LabelledTexts, scored: _Scored, groups: Mapping[str, ScriptGroup]) -> SetFacts:
-    pairs = zip(scored.texts, scored.labels, strict=True)
-    words = np.array([count_words(text, label) for text, label in pairs], dtype=np.float64)
+    # A text of nothing but spaces stands on the axis of lengths, too.
+    words = np.maximum(count_words(scored.texts), 1)
     group_of = np.array([groups[label].name for label in scored.labels])
 
     def some(chosen: NDArray[np.bool_]) -> GroupFacts:

@@ -259,7 +259,7 @@ dataset: {name: a, length_bands: [1, 5]}
 dataset: {name: a, balance_languages: true, length_bands: [1, 5], band_weights: [1, 2]}
     dataset.band_weights: expected 3 numbers, one more than length_bands has, found 2
 dataset: {name: a, band_weights: [1, 2]}
-    dataset.band_weights: expected 1 numbers, one more than length_bands has, found 2
+    dataset.band_weights: expected none without length_bands, found 2
 dataset: {name: a, balance_languages: true, length_bands: [1], band_weights: [1, 0]}
     dataset.band_weights[1]: expected float > 0, found 0 (int)
 features: {ngrams: {n_min: 5}}

@@ -13,7 +13,7 @@ import pytest
 
 from wldetect.errors import ConfigError, DataError
 from wldetect.evaluation import LabelledTexts, evaluate, run
-from wldetect.evaluation.script_groups import ScriptGroup, count_words, script_groups
+from wldetect.evaluation.script_groups import ScriptGroup, script_groups
 from wldetect.evaluation.suite import load_suite, natural_order
 from wldetect.evaluation.suite_scores import GroupFacts, GroupScores, score_suite
 
@@ -80,21 +80,6 @@ def test_groups_of_scripts() -> None:
     # A script tells the language alone where no model has a second one in it.
     assert script_groups(labels, [first]) == of_both | {"amh_Ethi": one}
     assert script_groups(labels, [second]) == of_both | {"hin_Deva": one}
-
-
-@pytest.mark.parametrize(
-    ("text", "label", "words"),
-    [
-        (" one  two\nthree ", "eng_Latn", 3),
-        ("한국어 단어", "kor_Hang", 2),
-        ("猫在花园里睡觉吗", "cmn_Hans", 2),
-        ("猫", "jpn_Jpan", 1),
-        ("", "eng_Latn", 1),
-        ("one two", "none", 2),
-    ],
-)
-def test_words(text: str, label: str, words: float) -> None:
-    assert count_words(text, label) == words
 
 
 LABELS = ["deu_Latn", "eng_Latn", "rus_Cyrl"]
