@@ -7,9 +7,9 @@
 
 use std::ops::Range;
 
-use crate::batch::in_pieces;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
+use crate::pieces::in_pieces;
 use crate::segments::{Segments, same_length};
 
 /// Bytes of rows that a thread reads before it takes the next texts: some tens of microseconds or more.

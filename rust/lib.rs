@@ -25,6 +25,7 @@ pub mod error;
 pub mod fp8;
 pub mod kernel;
 pub mod ngrams;
+mod pieces;
 pub mod pooling;
 #[cfg(feature = "python")]
 mod python;

@@ -5,9 +5,9 @@
 //! texts: the bits are the same whatever the number of threads and the CPU.
 
 use crate::bag::Storage;
-use crate::batch::in_pieces;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
+use crate::pieces::in_pieces;
 use crate::segments::{Segments, same_length};
 
 /// Texts that a thread averages before it takes the next ones.

@@ -18,7 +18,7 @@ use super::format::{Refusal, Writer};
 use super::hash::FoldHasher;
 use super::merge::{Merger, NO_SYMBOL, Pair, Symbols};
 use super::pieces::Pieces;
-use crate::batch::in_pieces;
+use crate::pieces::in_pieces;
 
 /// Pieces that one thread encodes before it takes others.
 const TOGETHER: usize = 4096;
