@@ -6,9 +6,9 @@ that every run has; `options`, for each name the overrides of that run. Sets are
 (columns text and language; single words or noisy sentences, say) and full sentences, --flores; texts of languages that
 a model lacks are left out, as `wldetect eval` does. Token ids and embeddings are cached between the runs.
 
-With --output FILE.json, everything measured is written there after each run, and the table beside it as FILE.md. The
-same command then goes on where it stopped: a run whose configuration and sets are in the file already is not made
-again. (What the training data hold is not looked at.)
+With --output FILE.json, everything measured is written there after each run, and beside it the table, FILE.md, and a
+plot of accuracy against the time of detection, FILE.png. The same command then goes on where it stopped: a run whose
+configuration and sets are in the file already is not made again. (What the training data hold is not looked at.)
 
 example: python scripts/compare_options.py configs/ablations/training.yaml --data data/corpora \\
            --flores data/flores/dev.parquet --variants data/flores/variants --output options.json
@@ -36,6 +36,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 from pydantic import Field, ValidationError
 
 from wldetect import __version__
+from wldetect.analysis.figures import save_png
 from wldetect.cli.options import thread_count
 from wldetect.config import ResolvedConfig, load_training_config, parse_override, resolve_path
 from wldetect.config.fields import Section, Text
@@ -46,6 +47,7 @@ from wldetect.evaluation import LabelledTexts, evaluate
 from wldetect.evaluation.flores import load_flores
 from wldetect.evaluation.run import open_detector
 from wldetect.evaluation.suite import SENTENCES, load_suite
+from wldetect.evaluation.trade_plot import Trade, draw_trades
 from wldetect.files import atomic_path
 from wldetect.training.run import TrainingRun, run_training
 
@@ -149,6 +151,7 @@ def _compare(options: argparse.Namespace) -> int:
         wanted = _read_options(options, Path(temporary) / "model")
         sets = _load_sets(options)
         runs = {} if options.output is None else _read_runs(options.output)
+        names = [option.name for option in wanted]
         failed = False
         for option in wanted:
             if _is_done(runs.get(option.name), option, sets):
@@ -167,12 +170,25 @@ def _compare(options: argparse.Namespace) -> int:
             print(f"{option.name}: {_accuracies(runs[option.name])}", file=sys.stderr)
             if options.output is not None:
                 _write(options.output, json.dumps({"runs": runs}, indent=1, ensure_ascii=False))
-    done = {option.name: runs[option.name] for option in wanted if _is_done(runs.get(option.name), option, sets)}
-    table = format_table(done, list(sets))
-    print(table)
-    if options.output is not None:
-        _write(options.output.with_suffix(".md"), table)
+                _report({name: runs[name] for name in names if name in runs}, sets, options.output)
+        done = {option.name: runs[option.name] for option in wanted if _is_done(runs.get(option.name), option, sets)}
+        if options.output is not None:
+            _report(done, sets, options.output)
+    print(format_table(done, list(sets)))
     return 2 if failed else 0
+
+
+def _report(runs: Mapping[str, Run], sets: Mapping[str, LabelledTexts], output: Path) -> None:
+    """Write the table, and the plot of accuracy against time, beside the results."""
+    _write(output.with_suffix(".md"), format_table(runs, list(sets)))
+    trades = {
+        name: [
+            Trade(option, _multiple(run["microseconds"][name]), run["scores"][USUAL][name]["accuracy"])
+            for option, run in runs.items()
+        ]
+        for name in dict.fromkeys(_ends(list(sets)))
+    }
+    save_png(draw_trades(trades, f"{output.stem}: accuracy against time"), output.with_suffix(".png"))
 
 
 def _read_options(options: argparse.Namespace, output: Path) -> list[Option]:
@@ -248,7 +264,7 @@ def _read_runs(path: Path) -> dict[str, Run]:
         for run in runs.values():
             # What is read of them here.
             _ = run["config_sha256"], _accuracies(run), run["training"]["seconds"], run["bytes"].values()
-            _ = [one["all"] / one["tokens"] for one in run["microseconds"].values()]
+            _ = [_multiple(one) for one in run["microseconds"].values()]
     except (ValueError, LookupError, TypeError, AttributeError):
         raise DataError(f"{path}: expected the results of this script, found something else") from None
     return runs
@@ -322,6 +338,10 @@ def _times(directory: Path, texts: LabelledTexts) -> dict[str, float]:
     return {features: 1e6 * seconds / len(some) for features, seconds in least.items()}
 
 
+def _multiple(times: Mapping[str, float]) -> float:
+    return times["all"] / times["tokens"]
+
+
 def format_table(runs: Mapping[str, Run], sets: Sequence[str]) -> str:
     """A Markdown table, one or two rows a run: by all rows of the model, and by those of tokens alone.
 
@@ -349,7 +369,7 @@ def _cells(run: Run, scoring: str, sets: Sequence[str]) -> list[str]:
     cells.append(f"{100 * scores[last]['macro_f1']:.2f}")
     if scoring == USUAL:
         times = [run["microseconds"][name] for name in dict.fromkeys(_ends(sets))]
-        cells += [f"{one['all'] / one['tokens']:.2f}x" for one in times]
+        cells += [f"{_multiple(one):.2f}x" for one in times]
         cells += [f"{run['training']['seconds']:.0f}", f"{run['training']['texts_per_second']:,.0f}"]
         # Of what is loaded by default.
         cells.append(f"{sum(size for file, size in run['bytes'].items() if 'e3m4' in file) / 1e6:.1f}")

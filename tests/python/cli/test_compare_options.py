@@ -69,7 +69,7 @@ def test_results(compare: Compare, tmp_path: Path, capfd: pytest.CaptureFixture[
     assert {line.count("|") for line in table.splitlines()} == {11}
     assert [line.split(" | ")[0] for line in table.splitlines()[2:]] == ["| as it is", "| two passes"]
     assert output.with_suffix(".md").read_text(encoding="utf-8") == table
-    assert sorted(path.name for path in output.parent.iterdir()) == ["options.json", "options.md"]
+    assert sorted(path.name for path in output.parent.iterdir()) == ["options.json", "options.md", "options.png"]
 
     runs = runs_in(output)
     assert list(runs) == list(RUNS)
@@ -163,7 +163,7 @@ def test_interrupted(
     assert compare(RUNS, "--output", str(output)) == 130
     assert capfd.readouterr().err.endswith("compare_options.py: interrupted\n")
     assert output.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.glob("options*")) == ["options.json", "options.md"]
+    assert sorted(path.name for path in tmp_path.glob("options*")) == ["options.json", "options.md", "options.png"]
 
 
 @pytest.mark.parametrize(
