@@ -186,7 +186,7 @@ def _report(runs: Mapping[str, Run], sets: Mapping[str, LabelledTexts], output: 
             Trade(option, _multiple(run["microseconds"][name]), run["scores"][USUAL][name]["accuracy"])
             for option, run in runs.items()
         ]
-        for name in dict.fromkeys(_ends(list(sets)))
+        for name in _ends(sets)
     }
     save_png(draw_trades(trades, f"{output.stem}: accuracy against time"), output.with_suffix(".png"))
 
@@ -271,7 +271,7 @@ def _read_runs(path: Path) -> dict[str, Run]:
 
 
 def _is_done(run: Run | None, option: Option, sets: Mapping[str, LabelledTexts]) -> bool:
-    if run is None or run["config_sha256"] != option.fingerprint:
+    if run is None or run["config_sha256"] != option.fingerprint or set(run["microseconds"]) != set(_ends(sets)):
         return False
     return all(
         run["scores"].get(scoring, {}).get(name, {}).get("given") == len(texts)
@@ -295,7 +295,7 @@ def _measure(option: Option, sets: Mapping[str, LabelledTexts], threads: int | N
             "loss": trained.result.loss,
         },
         "seconds": trained.seconds,
-        "microseconds": {name: _times(trained.directory, sets[name]) for name in dict.fromkeys(_ends(list(sets)))},
+        "microseconds": {name: _times(trained.directory, sets[name]) for name in _ends(sets)},
         "bytes": {path.name: path.stat().st_size for path in sorted(trained.directory.glob("*table*.safetensors"))},
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "wldetect_version": __version__,
@@ -319,9 +319,12 @@ def _score(
     return scored
 
 
-def _ends(sets: Sequence[str]) -> list[str]:
-    """The first and the last set: the shortest texts and the longest, as sets are ordered."""
-    return [sets[0], sets[-1]]
+def _ends(sets: Mapping[str, LabelledTexts]) -> list[str]:
+    """The set of the shortest texts and that of the longest, which may be the same."""
+    lengths = {name: sum(map(len, texts.texts)) / len(texts) for name, texts in sets.items()}
+    return list(
+        dict.fromkeys([min(lengths, key=lambda name: lengths[name]), max(lengths, key=lambda name: lengths[name])])
+    )
 
 
 def _times(directory: Path, texts: LabelledTexts) -> dict[str, float]:
@@ -345,13 +348,13 @@ def _multiple(times: Mapping[str, float]) -> float:
 def format_table(runs: Mapping[str, Run], sets: Sequence[str]) -> str:
     """A Markdown table, one or two rows a run: by all rows of the model, and by those of tokens alone.
 
-    The columns: accuracy of each set; of the last one also macro-F1; of the first and the last one how long detection
-    takes, as a multiple of what it takes by tokens alone; seconds and speed of training; size of the tables that are
+    The columns: accuracy of each set; of the last one also macro-F1; how long detection takes, as a multiple of what it
+    takes by tokens alone, of the sets that it was timed on; seconds and speed of training; size of the tables that are
     loaded by default; the most accuracy that quantizing costs on any set.
     """
     exact = any(EXACT in run["scores"] for run in runs.values())
     last = sets[-1]
-    times = [f"time, {name}" for name in dict.fromkeys(_ends(sets))]
+    times = [f"time, {name}" for name in next((run["microseconds"] for run in runs.values()), ())]
     columns = [*sets, f"macro-F1, {last}", *times, "training, s", "training, texts/s", "MB"]
     columns += ["most lost, points"] if exact else []
     lines = [f"| option | {' | '.join(columns)} |", "|---" + "|---:" * len(columns) + "|"]
@@ -368,8 +371,7 @@ def _cells(run: Run, scoring: str, sets: Sequence[str]) -> list[str]:
     cells = [f"{100 * scores[one]['accuracy']:.2f}" for one in sets]
     cells.append(f"{100 * scores[last]['macro_f1']:.2f}")
     if scoring == USUAL:
-        times = [run["microseconds"][name] for name in dict.fromkeys(_ends(sets))]
-        cells += [f"{_multiple(one):.2f}x" for one in times]
+        cells += [f"{_multiple(one):.2f}x" for one in run["microseconds"].values()]
         cells += [f"{run['training']['seconds']:.0f}", f"{run['training']['texts_per_second']:,.0f}"]
         # Of what is loaded by default.
         cells.append(f"{sum(size for file, size in run['bytes'].items() if 'e3m4' in file) / 1e6:.1f}")
