@@ -59,10 +59,15 @@ class DatasetSourceConfig(_SourceFields):
             rows of this one are drawn.
         weight: loss weight multiplied onto every row of this source.
         max_samples_per_language: cap of this source alone; None: no cap of its own.
+        foreign_power: rows that are one word, more frequent in the texts of another language, count less: their weight
+            is multiplied by (the word's share of its own language's words / its largest share of another's) **
+            ``foreign_power``, where that is less than 1. 0: all rows count alike. Shares are those in the texts of the
+            sources whose power is 0.
     """
 
     name: Text
     max_samples_per_language: PositiveInt | None = None
+    foreign_power: NonNegativeFloat = 0.0
 
 
 class DatasetConfig(_SourceFields):
@@ -141,6 +146,14 @@ class DatasetConfig(_SourceFields):
             for key in self._inline_keys():
                 if key in self.model_fields_set:
                     raise problem("not allowed beside 'sources'; expected in each entry of 'sources' instead", key)
+        return self
+
+    @model_validator(mode="after")
+    def _check_foreign_powers(self) -> DatasetConfig:
+        powers = [source.foreign_power for source in self.sources or ()]
+        if powers and min(powers) > 0:
+            expected = "expected 0 in one source at least, in whose texts the words of the others are looked up"
+            raise problem(f"{expected}, found {powers[0]:g}", "sources", 0, "foreign_power")
         return self
 
     @model_serializer(mode="wrap")

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LETTERS_A_WORD", "SPACELESS", "Characters", "Kind", "character_kinds", "count_words"]
+__all__ = ["LETTERS_A_WORD", "SPACELESS", "Characters", "Kind", "character_kinds", "count_words", "runs_of"]
 
 LETTERS_A_WORD = 4
 """What counts for a word where words are not parted by spaces."""
@@ -108,7 +108,7 @@ class Characters:
 def count_words(texts: Sequence[str]) -> NDArray[np.int64]:
     """Words of each text, int64 [n]: what spaces part; where they do not part words, four letters each, rounded up."""
     counts = np.zeros(len(texts), dtype=np.int64)
-    for first, last in _runs(texts):
+    for first, last in runs_of(texts):
         characters = Characters.of(texts[first:last])
         lengths = characters.ends - characters.begins
         words = characters.count(characters.words()[0])
@@ -116,8 +116,8 @@ def count_words(texts: Sequence[str]) -> NDArray[np.int64]:
     return counts
 
 
-def _runs(texts: Sequence[str]) -> list[tuple[int, int]]:
-    """Parts of ``texts`` of about `_CHARACTERS` each."""
+def runs_of(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Parts of ``texts``, first and last + 1, of about 131,072 characters each, to be looked at in one go."""
     runs = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts))) // _CHARACTERS
     firsts = np.flatnonzero(np.diff(runs, prepend=-1)).tolist()
     return list(zip(firsts, [*firsts[1:], len(texts)], strict=False))

@@ -30,7 +30,7 @@ from wldetect.data.files import listed
 from wldetect.data.held_out import HeldOut, read_held_out
 from wldetect.data.prefetch import Prefetcher
 from wldetect.data.report import DatasetReport
-from wldetect.data.scan import Source, in_chunks, read_chosen, scan_sources
+from wldetect.data.scan import Source, in_chunks, listed_words, read_chosen, scan_sources
 from wldetect.data.shards import Shard, ShardWriter, read_shard
 from wldetect.data.sources import read_source
 from wldetect.errors import DataError
@@ -238,7 +238,7 @@ def _cache_key(
         "cleaning": options.cleaning.model_dump(mode="json"),
         "held_out": [source.fingerprint for source in held_out],
         # What is a letter, and how it is normalized, changes between versions.
-        "unicode": unicodedata.unidata_version if cleaner.active else None,
+        "unicode": unicodedata.unidata_version if cleaner.active or _looks_up_words(config) else None,
         "shard_texts": options.shard_texts,
         "seed": options.seed,
         "labels": config.labels,
@@ -253,6 +253,10 @@ def _cache_key(
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
 
 
+def _looks_up_words(config: ResolvedConfig) -> bool:
+    return any(source.foreign_power > 0 for source in config.training.dataset.all_sources)
+
+
 def _build(
     directory: Path,
     config: ResolvedConfig,
@@ -265,8 +269,12 @@ def _build(
 ) -> None:
     options, labels = config.training.dataset, config.labels
     cleaner = Cleaner(options.cleaning, labels, held_out)
+    foreign = None
+    if _looks_up_words(config):
+        with _bar("reading words", " rows", None, progress) as bar:
+            foreign = listed_words(sources, labels, bar.update)
     with _bar("counting", " rows", None, progress) as bar:
-        scan = scan_sources(sources, labels, cleaner, bar.update)
+        scan = scan_sources(sources, labels, cleaner, bar.update, foreign)
     selection = select_rows(
         scan.counts,
         labels,
@@ -279,6 +287,7 @@ def _build(
         max_repeats=options.max_repeats,
     )
     kept, weights = np.zeros(len(labels), dtype=np.int64), np.zeros(len(labels))
+    less, lessened = np.zeros(len(labels), dtype=np.int64), np.zeros(len(labels))
     words = WordHistogram.empty(len(labels), options.length_bands[-1]) if options.length_bands else None
     tokens = empty = repeated = 0
     with _whole_directory(directory) as temporary:
@@ -287,7 +296,7 @@ def _build(
         with (
             _bar("tokenizing", " rows", sum(scan.rows), progress) as bar,
             Prefetcher(
-                in_chunks(read_chosen(sources, labels, scan, selection, cleaner, bar.update), _CHUNK), 2
+                in_chunks(read_chosen(sources, labels, scan, selection, cleaner, bar.update, foreign), _CHUNK), 2
             ) as chunks,
         ):
             for chosen in chunks:
@@ -300,6 +309,9 @@ def _build(
                 repeated += int((repeats - 1).sum())
                 kept += np.bincount(codes, repeats, minlength=len(labels)).astype(np.int64)
                 weights += np.bincount(codes, repeats * chosen.weights[used], minlength=len(labels))
+                missing = repeats * (1.0 - chosen.ratios[used])
+                less += np.bincount(codes, repeats * (missing > 0), minlength=len(labels)).astype(np.int64)
+                lessened += np.bincount(codes, missing, minlength=len(labels))
                 # A text without tokens adds no ids, so leaving out its bound leaves out the text.
                 bounds = np.concatenate([offsets[:1], offsets[1:][used]])
                 values: NDArray[Any] = ids
@@ -328,6 +340,10 @@ def _build(
             cleaned=removed,
             held_out=cleaner.removed_as_held_out(),
             repeated=repeated,
+            foreign={label: count for label, count in _by_label(labels, less).items() if count},
+            foreign_weight={
+                label: float(count - lost) for label, count, lost in zip(labels, less, lessened, strict=True) if count
+            },
         )
         index: dict[str, Any] = {"texts": shards, "weights": weights[kept > 0].tolist()}
         if words is not None:

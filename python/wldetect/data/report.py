@@ -31,6 +31,9 @@ class DatasetReport:
         cleaned: rows of configured labels that cleaning left out, by reason.
         held_out: rows of configured labels that were left out for each of the held-out sources.
         repeated: texts that are there because of rows taken more than once.
+        foreign: for each label, texts that count less because they are words more frequent in another language; labels
+            without any are left out.
+        foreign_weight: for each of these labels, what these texts count together, where one that counts fully is 1.
     """
 
     fingerprint: str
@@ -45,6 +48,8 @@ class DatasetReport:
     cleaned: dict[str, int] = field(default_factory=dict)
     held_out: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
+    foreign: dict[str, int] = field(default_factory=dict)
+    foreign_weight: dict[str, float] = field(default_factory=dict)
 
     def format_table(self, minimum: int) -> str:
         """Counts a language before and after choosing, as text for a terminal, with what was left out below."""
@@ -67,6 +72,12 @@ class DatasetReport:
             lines.append(f"left out: {self.empty:,} rows without a single token")
         if self.repeated:
             lines.append(f"repeated: {self.repeated:,} texts, to give languages their shares")
+        if self.foreign:
+            lost = {label: count - self.foreign_weight[label] for label, count in self.foreign.items()}
+            first = sorted(lost, key=lambda label: (-lost[label], label))[:8]
+            labels = ", ".join(f"{label} {lost[label]:,.0f}" for label in first)
+            words = f"{sum(self.foreign.values()):,} words that are more frequent in another language"
+            lines.append(f"counted less: {words}, by the weight of {sum(lost.values()):,.0f}: most in {labels}")
         if self.dropped:
             counts = ", ".join(f"{label} ({self.found[label]:,})" for label in self.dropped)
             lines.append(f"warning: dropped, fewer than {max(minimum, 1)} rows with a token: {counts}")

@@ -13,13 +13,14 @@ from wldetect.config import DatasetSourceConfig
 from wldetect.data.balance import Selection
 from wldetect.data.cleaning import Cleaner
 from wldetect.data.files import listed
+from wldetect.data.foreign import ForeignWords
 from wldetect.data.sources import SourceRows
 from wldetect.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ChosenTexts", "Scan", "in_chunks", "read_chosen", "scan_sources"]
+__all__ = ["ChosenTexts", "Scan", "in_chunks", "listed_words", "read_chosen", "scan_sources"]
 
 Source = tuple[SourceRows, DatasetSourceConfig]
 
@@ -55,25 +56,53 @@ class ChosenTexts:
         texts: n texts; one that is missing is empty.
         codes: int32 [n]: the index of the label of each.
         weights: float32 [n]: loss weights, without those of languages.
+        ratios: float32 [n]: what they were multiplied by because of other languages (`ForeignWords.ratios`), at most 1.
         repeats: unsigned int [n]: how often each is used, at least once.
     """
 
     texts: list[str]
     codes: NDArray[np.int32]
     weights: NDArray[np.float32]
+    ratios: NDArray[np.float32]
     repeats: NDArray[np.unsignedinteger]
 
 
+def listed_words(sources: Sequence[Source], labels: Sequence[str], done: Callable[[int], object]) -> ForeignWords:
+    """The words of the sources with a ``foreign_power``, to be counted in the others.
+
+    Args:
+        sources: rows and settings of each.
+        labels: the configured labels.
+        done: called with the number of rows of each batch.
+    """
+    index = {label: position for position, label in enumerate(labels)}
+
+    def entries() -> Iterator[list[str]]:
+        for source, settings in sources:
+            if settings.foreign_power > 0:
+                for batch in source.batches([settings.language_column, settings.text_column]):
+                    mine = np.flatnonzero(_label_codes(batch.column(settings.language_column), index) >= 0)
+                    yield _texts(batch.column(settings.text_column), mine)
+                    done(len(batch))
+
+    return ForeignWords(entries(), len(labels))
+
+
 def scan_sources(
-    sources: Sequence[Source], labels: Sequence[str], cleaner: Cleaner, done: Callable[[int], object]
+    sources: Sequence[Source],
+    labels: Sequence[str],
+    cleaner: Cleaner,
+    done: Callable[[int], object],
+    foreign: ForeignWords | None = None,
 ) -> Scan:
-    """Count the usable rows of each label in each source, and look through their texts if there is cleaning to do.
+    """Count the usable rows of each label in each source, and look through their texts if there is a reason to.
 
     Args:
         sources: rows and settings of each.
         labels: the configured labels.
         cleaner: decides which rows are usable.
         done: called with the number of rows of each batch.
+        foreign: counts the words of the usable rows of the sources without a ``foreign_power``.
     """
     index = {label: position for position, label in enumerate(labels)}
     unknown: dict[str, int] = {}
@@ -84,7 +113,8 @@ def scan_sources(
     importance: list[list[NDArray[np.float32] | None]] = []
     for number, (source, settings) in enumerate(sources):
         columns = [settings.language_column]
-        columns += [settings.text_column] if cleaner.active else []
+        counter = foreign if settings.foreign_power == 0 else None
+        columns += [settings.text_column] if cleaner.active or counter is not None else []
         columns += [settings.frequency_column] if settings.frequency_column is not None else []
         parts: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
         n_rows, largest, known = 0, 0.0, found.sum()
@@ -98,6 +128,9 @@ def scan_sources(
                 left[mine] = cleaner.keep(texts, codes[mine])
                 usable.append(np.packbits(left))
                 codes = np.where(left, codes, -1)
+            if counter is not None:
+                mine = np.flatnonzero(codes >= 0)
+                counter.count(_texts(batch.column(settings.text_column), mine), codes[mine])
             counts[number] += np.bincount(codes[codes >= 0], minlength=len(labels))
             if settings.frequency_column is not None:
                 numbers = batch.column(settings.frequency_column).to_numpy()
@@ -134,8 +167,9 @@ def read_chosen(
     selection: Selection,
     cleaner: Cleaner,
     done: Callable[[int], object],
+    foreign: ForeignWords | None = None,
 ) -> Iterator[ChosenTexts]:
-    """The texts of ``selection``, in the order of the sources."""
+    """The texts of ``selection``, in the order of the sources; ``foreign`` is what `scan_sources` has counted in."""
     index = {label: position for position, label in enumerate(labels)}
     usable = iter(scan.usable or ())
     # The number of the next row of each label among all of its rows.
@@ -156,7 +190,10 @@ def read_chosen(
                 if settings.weight_column is not None:
                     weights *= batch.column(settings.weight_column).to_numpy()[rows].astype(np.float32)
                 texts = cleaner.normalize(_texts(batch.column(settings.text_column), rows))
-                yield ChosenTexts(texts, mine.astype(np.int32), weights, repeats)
+                ratios = np.ones(len(rows), dtype=np.float32)
+                if foreign is not None and settings.foreign_power > 0:
+                    ratios = (foreign.ratios(texts, mine) ** settings.foreign_power).astype(np.float32)
+                yield ChosenTexts(texts, mine.astype(np.int32), weights * ratios, ratios, repeats)
             done(len(batch))
 
 
@@ -177,6 +214,7 @@ def _joined(parts: Sequence[ChosenTexts]) -> ChosenTexts:
         [text for part in parts for text in part.texts],
         np.concatenate([part.codes for part in parts]),
         np.concatenate([part.weights for part in parts]),
+        np.concatenate([part.ratios for part in parts]),
         np.concatenate([part.repeats for part in parts]),
     )
 

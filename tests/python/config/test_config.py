@@ -105,6 +105,7 @@ def test_defaults_are_those_of_the_guide(write: Write) -> None:
         "sampling_weight": 1.0,
         "weight": 1.0,
         "max_samples_per_language": None,
+        "foreign_power": 0.0,
     }
     assert config.model.sources[0].embedding_layer_name == "model.embed_tokens.weight"
     assert (config.model_path, config.training_path) == (Path("model.yaml"), Path("train.yaml"))

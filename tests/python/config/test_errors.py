@@ -47,6 +47,9 @@ SHORTHAND = {
     "$NGRAMS": (
         "unknown key; expected one of n_min, n_max, whole_words, max_words, max_letters, rows, dimensions, splitting"
     ),
+    "$ALL_FOREIGN": (
+        "expected 0 in one source at least, in whose texts the words of the others are looked up, found 1"
+    ),
     "$INLINE": "not allowed beside 'sources'; expected in each entry of 'sources' instead",
     "$TEXT": "expected non-empty text without control characters",
     "$CODE": "expected a code of printable characters without spaces",
@@ -246,6 +249,10 @@ dataset: {name: a, sampling_weight: 0}
     dataset.sampling_weight: expected float > 0, found 0 (int)
 dataset: {sources: [{name: a, sampling_weight: 0}]}
     dataset.sources[0].sampling_weight: expected float > 0, found 0 (int)
+dataset: {sources: [{name: a}, {name: b, foreign_power: -1}]}
+    dataset.sources[1].foreign_power: expected float >= 0, found -1 (int)
+dataset: {sources: [{name: a, foreign_power: 1}, {name: b, foreign_power: 0.5}]}
+    dataset.sources[0].foreign_power: $ALL_FOREIGN
 dataset: {sampling_weight: 2, sources: [{name: a}]}
     dataset.sampling_weight: $INLINE
 dataset: {name: a, balance_languages: true, length_bands: [5, 1]}
