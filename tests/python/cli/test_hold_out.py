@@ -1,0 +1,45 @@
+"""`scripts/hold_out.py`: which texts are held out, and what is scored."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wldetect.config import dump_model_config, load_model_config
+
+SCRIPT = Path(__file__).parents[3] / "scripts" / "hold_out.py"
+MODEL = Path(__file__).parents[3] / "configs" / "models" / "starter.yaml"
+
+
+def test_whole_sources_or_a_tenth(tmp_path: Path) -> None:
+    (tmp_path / "corpora").mkdir()
+    model = load_model_config(MODEL)
+    languages = {"deu_Latn": 0, "fra_Latn": 1}
+    path = tmp_path / "model.yaml"
+    path.write_text(dump_model_config(model.model_copy(update={"languages": languages})), encoding="utf-8")
+    # Of German one source is small enough, and large enough, to be held out; French has one alone.
+    rows = [("deu_Latn", source) for source, count in (("a", 500), ("b", 160), ("c", 149)) for _ in range(count)]
+    rows += [("fra_Latn", "d")] * 101 + [("und_Latn", "e")] * 5
+    texts = [f'"eins{number}  zwei drei, vier fünf {source} {number}."' for number, (_, source) in enumerate(rows)]
+    table = {"text": texts, "language": [label for label, _ in rows], "source": [source for _, source in rows]}
+    pq.write_table(pa.table(table), tmp_path / "corpora" / "a.parquet")
+    output = tmp_path / "out"
+    arguments = [str(tmp_path / "corpora"), "--model-config", str(path), "--output", str(output), "--most", "100"]
+    run = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=True)
+    assert f"{output / 'held_out.parquet'}: 171 texts of 2 languages" in run.stdout
+    held = pq.read_table(output / "held_out.parquet").to_pydict()
+    one_spaced = [" ".join(text.split()) for text in texts]
+    assert held["text"] == one_spaced[500:660] + one_spaced[809:910:10]
+    assert held["language"] == ["deu_Latn"] * 160 + ["fra_Latn"] * 11
+    scored = pq.read_table(output / "sets" / "sentences.parquet").to_pydict()
+    assert len(set(scored["text"])) == 111
+    assert set(scored["text"]) <= set(held["text"])
+    words = pq.read_table(output / "sets" / "words2.parquet").to_pydict()
+    # Each sentence twice, but for cuts without a letter; punctuation stands inside cuts alone.
+    assert 200 <= len(words["text"]) <= 222
+    assert "drei, vier" in words["text"]
+    assert all(len(text.split()) == 2 and text[0] != '"' for text in words["text"])
