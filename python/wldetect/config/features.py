@@ -31,13 +31,13 @@ class NgramsConfig(Section):
     """
 
     n_min: NgramLength = 3
-    n_max: NgramLength = 4
+    n_max: NgramLength = 5
     whole_words: bool = True
     max_words: Count = 16
     max_letters: PositiveInt = 256
-    rows: NgramRows = 131_072
+    rows: NgramRows = 262_144
     dimensions: PositiveInt | None = 64
-    splitting: SplittingName = Splitting.spaces
+    splitting: SplittingName = Splitting.letters
 
     @property
     def extraction(self) -> dict[str, int | bool | str]:

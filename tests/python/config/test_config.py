@@ -76,13 +76,13 @@ def test_defaults_are_those_of_the_guide(write: Write) -> None:
     assert (config.model.features.ngrams, config.training.features) == (None, None)
     assert NgramsConfig().model_dump() == {
         "n_min": 3,
-        "n_max": 4,
+        "n_max": 5,
         "whole_words": True,
         "max_words": 16,
         "max_letters": 256,
-        "rows": 131_072,
+        "rows": 262_144,
         "dimensions": 64,
-        "splitting": Splitting.spaces,
+        "splitting": Splitting.letters,
     }
     assert config.inference == InferenceConfig(max_sequence_length=512, pooling=Pooling.average)
     evaluation = config.training.evaluation
@@ -287,8 +287,8 @@ def test_dump_keeps_a_null_that_is_not_the_default() -> None:
     text = dump_model_config(ModelConfig(model=model, languages={"a": 0}, features=features))
     assert text.endswith(
         "languages:\n  a: 0\n"
-        "features:\n  ngrams:\n    n_min: 3\n    n_max: 4\n    whole_words: true\n    max_words: 16\n"
-        "    max_letters: 256\n    rows: 131072\n    dimensions: null\n    splitting: spaces\n"
+        "features:\n  ngrams:\n    n_min: 3\n    n_max: 5\n    whole_words: true\n    max_words: 16\n"
+        "    max_letters: 256\n    rows: 262144\n    dimensions: null\n    splitting: letters\n"
         "inference:\n  max_sequence_length: 512\n  pooling: average\n"
     )
 

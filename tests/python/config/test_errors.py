@@ -140,8 +140,8 @@ features: {ngrams: {row: 8}}
     features.ngrams.row: $NGRAMS; did you mean 'rows'?
 features: {ngrams: true}
     features.ngrams: expected a mapping or null, found true (bool)
-features: {ngrams: {n_min: 5}}
-    features.ngrams.n_min: expected at most n_max (4), found 5 (int)
+features: {ngrams: {n_min: 6}}
+    features.ngrams.n_min: expected at most n_max (5), found 6 (int)
 features: {ngrams: {n_min: 0}}
     features.ngrams.n_min: expected int from 1 to 16, found 0 (int)
 features: {ngrams: {n_max: 17}}
@@ -269,8 +269,8 @@ dataset: {name: a, band_weights: [1, 2]}
     dataset.band_weights: expected none without length_bands, found 2
 dataset: {name: a, balance_languages: true, length_bands: [1], band_weights: [1, 0]}
     dataset.band_weights[1]: expected float > 0, found 0 (int)
-features: {ngrams: {n_min: 5}}
-    features.ngrams.n_min: expected at most n_max (4), found 5 (int)
+features: {ngrams: {n_min: 6}}
+    features.ngrams.n_min: expected at most n_max (5), found 6 (int)
 features: {ngrams: {n_mix: 5}}
     features.ngrams.n_mix: $NGRAMS; did you mean 'n_min'?
 inference: {pooling: sum}
