@@ -19,26 +19,28 @@ pub enum Features {
     All,
     /// Rows of tokens alone; those of n-grams are not even looked for.
     Tokens,
+    /// Rows of n-grams alone: texts are not tokenized.
+    Ngrams,
 }
 
 impl Features {
-    /// Both, default first.
-    pub const ALL: [Self; 2] = [Self::All, Self::Tokens];
+    /// Every choice, default first.
+    pub const ALL: [Self; 3] = [Self::All, Self::Tokens, Self::Ngrams];
 
-    /// `all` or `tokens`.
+    /// `all`, `tokens` or `ngrams`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::All => "all",
             Self::Tokens => "tokens",
+            Self::Ngrams => "ngrams",
         }
     }
 
     /// The one called `name`; an error lists the names there are.
     pub fn from_name(name: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|features| features.name() == name)
-            .ok_or_else(|| Error::InvalidArgument(format!("features: expected \"all\" or \"tokens\", found {name:?}")))
+        Self::ALL.into_iter().find(|features| features.name() == name).ok_or_else(|| {
+            Error::InvalidArgument(format!("features: expected \"all\", \"tokens\" or \"ngrams\", found {name:?}"))
+        })
     }
 }
 
@@ -54,6 +56,7 @@ pub struct Detection {
 /// A loaded model. Shared freely between threads.
 pub struct Detector {
     artifact: Artifact,
+    features: Features,
     ngrams: Option<NgramArtifact>,
     tokenizer: Tokenizer,
     kernel: Kernel,
@@ -77,21 +80,25 @@ impl Detector {
     /// from the model directory `directory`.
     ///
     /// # Errors
-    /// A file is missing or unreadable, malformed, or of another model than the table; or `WLDETECT_KERNEL` names a level
-    /// that this CPU does not have.
+    /// A file is missing or unreadable, malformed, or of another model than the table; `features` asks for n-grams alone
+    /// and the model has none; or `WLDETECT_KERNEL` names a level that this CPU does not have.
     pub fn load(directory: &Path, dtype: DType, features: Features) -> Result<Self> {
         let kernel = Kernel::chosen()?;
         let artifact = Artifact::open(&directory.join(dtype.file_name()), dtype)?;
         let ngrams = match (features, &artifact.metadata().ngram_table_id) {
-            (Features::All, Some(_)) => {
+            (Features::All | Features::Ngrams, Some(_)) => {
                 let path = directory.join(NgramArtifact::file_name(dtype));
                 Some(NgramArtifact::open(&path, dtype, artifact.metadata())?)
+            }
+            (Features::Ngrams, None) => {
+                let reason = "features: expected a model with rows of n-grams, found one without (ngram_table_id)";
+                return Err(Error::artifact(artifact.path(), reason));
             }
             (Features::All, None) | (Features::Tokens, _) => None,
         };
         let tokenizer = Tokenizer::open(directory, &artifact.metadata().tokenizer_sha256)?;
         let (fingerprint, workspaces) = (OnceLock::new(), Workspaces::new());
-        Ok(Self { artifact, ngrams, tokenizer, kernel, fingerprint, workspaces })
+        Ok(Self { artifact, features, ngrams, tokenizer, kernel, fingerprint, workspaces })
     }
 
     /// What the model says about itself: languages, pooling, length.
@@ -114,7 +121,7 @@ impl Detector {
         &self.tokenizer
     }
 
-    /// The rows of n-grams that texts are scored by, beside those of tokens.
+    /// The rows of n-grams that texts are scored by, beside those of tokens or alone.
     pub fn ngrams(&self) -> Option<&NgramArtifact> {
         self.ngrams.as_ref()
     }
@@ -191,9 +198,14 @@ impl Detector {
     fn pool(&self, text: &str, workspace: &mut Workspace) -> Result<bool> {
         let Workspace { tokenizing, ids, pooling, extracting, ngram_rows, ngram_logits, scores } = workspace;
         let metadata = self.metadata();
-        ids.clear();
-        self.tokenizer.encode_into(text, metadata.max_sequence_length, tokenizing, ids)?;
-        let pooled = pool_with(self.kernel, self.artifact.table(), ids, metadata.pooling, pooling, scores)?;
+        let pooled = match self.features {
+            Features::All | Features::Tokens => {
+                ids.clear();
+                self.tokenizer.encode_into(text, metadata.max_sequence_length, tokenizing, ids)?;
+                pool_with(self.kernel, self.artifact.table(), ids, metadata.pooling, pooling, scores)?
+            }
+            Features::Ngrams => 0,
+        };
         let Some(ngrams) = &self.ngrams else { return Ok(pooled > 0) };
         ngram_rows.clear();
         ngrams.ngrams().rows_into(self.kernel, text, extracting, ngram_rows);

@@ -56,7 +56,9 @@ Run = dict[str, Any]
 _TIMED = 20_000
 _ROUNDS = 5
 # Names of ways to score a model: as users do, before quantization, and by rows of tokens alone.
-USUAL, EXACT, TOKENS = "e3m4", "float32", "e3m4, tokens alone"
+USUAL, EXACT = "e3m4", "float32"
+# By rows of one family alone: what is said behind the option's name, and the rows.
+_ALONE = {f"{USUAL}, tokens alone": "tokens", f"{USUAL}, n-grams alone": "ngrams"}
 
 
 class Ablation(Section):
@@ -131,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a key of the training file for all runs, over those of the file of options; may be repeated",
     )
     parser.add_argument(
-        "--tokens-alone", action="store_true", help="score models with rows of n-grams without them, too"
+        "--alone", action="store_true", help="score models with rows of n-grams by each family of rows alone, too"
     )
     parser.add_argument("--only", metavar="TEXT", help="only options whose name contains this")
     parser.add_argument("--threads", type=thread_count, metavar="N", help="threads of scoring (default: one a core)")
@@ -183,8 +185,14 @@ def _report(runs: Mapping[str, Run], sets: Mapping[str, LabelledTexts], output: 
     _write(output.with_suffix(".md"), format_table(runs, list(sets)))
     trades = {
         name: [
-            Trade(option, _multiple(run["microseconds"][name]), run["scores"][USUAL][name]["accuracy"])
+            Trade(
+                option + scoring.removeprefix(USUAL),
+                _multiple(run["microseconds"][name], _ALONE.get(scoring, "all")),
+                run["scores"][scoring][name]["accuracy"],
+            )
             for option, run in runs.items()
+            for scoring in (USUAL, *_ALONE)
+            if scoring in run["scores"]
         ]
         for name in _ends(sets)
     }
@@ -216,7 +224,7 @@ def _read_options(options: argparse.Namespace, output: Path) -> list[Option]:
             raise ConfigError(f"{path}: options: {name}: {error}") from None
         # The data of --data are told by the fingerprint; their path is this machine's business.
         kept = {key: value for key, value in overrides.items() if options.data is None or key != "dataset.name"}
-        wanted.append(Option(name, kept, loaded, _fingerprint(loaded), _scorings(loaded, options.tokens_alone)))
+        wanted.append(Option(name, kept, loaded, _fingerprint(loaded), _scorings(loaded, options.alone)))
     if not wanted:
         raise ConfigError(f"{path}: options: expected one whose name contains {found(options.only)}, found none")
     return wanted
@@ -240,12 +248,12 @@ def _fingerprint(config: ResolvedConfig) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _scorings(config: ResolvedConfig, tokens_alone: bool) -> dict[str, Scoring]:
+def _scorings(config: ResolvedConfig, alone: bool) -> dict[str, Scoring]:
     scorings = {USUAL: Scoring("e3m4")}
     if config.training.output.float32_table:
         scorings[EXACT] = Scoring("float32")
-    if tokens_alone and config.model.features.ngrams is not None:
-        scorings[TOKENS] = Scoring("e3m4", "tokens")
+    if alone and config.model.features.ngrams is not None:
+        scorings |= {name: Scoring("e3m4", features) for name, features in _ALONE.items()}
     return scorings
 
 
@@ -295,7 +303,7 @@ def _measure(option: Option, sets: Mapping[str, LabelledTexts], threads: int | N
             "loss": trained.result.loss,
         },
         "seconds": trained.seconds,
-        "microseconds": {name: _times(trained.directory, sets[name]) for name in _ends(sets)},
+        "microseconds": {name: _times(option, sets[name]) for name in _ends(sets)},
         "bytes": {path.name: path.stat().st_size for path in sorted(trained.directory.glob("*table*.safetensors"))},
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "wldetect_version": __version__,
@@ -327,11 +335,13 @@ def _ends(sets: Mapping[str, LabelledTexts]) -> list[str]:
     )
 
 
-def _times(directory: Path, texts: LabelledTexts) -> dict[str, float]:
-    """Microseconds a text takes on one thread by all rows of the model, and by those of tokens alone: the least of
-    several rounds in turn, so that their ratio minds little what else the machine does."""
+def _times(option: Option, texts: LabelledTexts) -> dict[str, float]:
+    """Microseconds a text takes on one thread by all rows of the model, and by those of one family alone: the least of
+    several rounds in turn, so that ratios mind little what else the machine does."""
     some = list(texts.texts)[:: -(-len(texts) // _TIMED)]
-    detectors = {features: open_detector(directory, USUAL, features) for features in ("all", "tokens")}
+    ngrams = option.config.model.features.ngrams is not None
+    wanted = ("all", "tokens", "ngrams") if ngrams else ("all", "tokens")
+    detectors = {features: open_detector(option.config.artifacts_dir, USUAL, features) for features in wanted}
     least = dict.fromkeys(detectors, float("inf"))
     for _ in range(_ROUNDS):
         for features, detector in detectors.items():
@@ -341,12 +351,12 @@ def _times(directory: Path, texts: LabelledTexts) -> dict[str, float]:
     return {features: 1e6 * seconds / len(some) for features, seconds in least.items()}
 
 
-def _multiple(times: Mapping[str, float]) -> float:
-    return times["all"] / times["tokens"]
+def _multiple(times: Mapping[str, float], features: str = "all") -> float:
+    return times[features] / times["tokens"]
 
 
 def format_table(runs: Mapping[str, Run], sets: Sequence[str]) -> str:
-    """A Markdown table, one or two rows a run: by all rows of the model, and by those of tokens alone.
+    """A Markdown table, up to three rows a run: by all rows of the model, and by those of one family alone.
 
     The columns: accuracy of each set; of the last one also macro-F1; how long detection takes, as a multiple of what it
     takes by tokens alone, of the sets that it was timed on; seconds and speed of training; size of the tables that are
@@ -359,9 +369,10 @@ def format_table(runs: Mapping[str, Run], sets: Sequence[str]) -> str:
     columns += ["most lost, points"] if exact else []
     lines = [f"| option | {' | '.join(columns)} |", "|---" + "|---:" * len(columns) + "|"]
     for name, run in runs.items():
-        for scoring, shown in ((USUAL, name), (TOKENS, f"{name}, tokens alone")):
+        for scoring in (USUAL, *_ALONE):
             if scoring in run["scores"]:
                 cells = _cells(run, scoring, sets)
+                shown = name + scoring.removeprefix(USUAL)
                 lines.append(f"| {' | '.join([shown, *cells, *([''] * (len(columns) - len(cells)))])} |")
     return "\n".join(lines)
 
@@ -370,8 +381,8 @@ def _cells(run: Run, scoring: str, sets: Sequence[str]) -> list[str]:
     scores, last = run["scores"][scoring], sets[-1]
     cells = [f"{100 * scores[one]['accuracy']:.2f}" for one in sets]
     cells.append(f"{100 * scores[last]['macro_f1']:.2f}")
+    cells += [f"{_multiple(one, _ALONE.get(scoring, 'all')):.2f}x" for one in run["microseconds"].values()]
     if scoring == USUAL:
-        cells += [f"{_multiple(one):.2f}x" for one in run["microseconds"].values()]
         cells += [f"{run['training']['seconds']:.0f}", f"{run['training']['texts_per_second']:,.0f}"]
         # Of what is loaded by default.
         cells.append(f"{sum(size for file, size in run['bytes'].items() if 'e3m4' in file) / 1e6:.1f}")

@@ -37,7 +37,7 @@ NGRAM_HASH: str
 _Format = Literal["e3m4", "e4m3fn"]
 _DType = Literal["e3m4", "e4m3fn", "float32"]
 _Pooling = Literal["average", "logsumexp", "max"]
-_Features = Literal["all", "tokens"]
+_Features = Literal["all", "tokens", "ngrams"]
 
 @final
 class WLDetect:
@@ -48,8 +48,10 @@ class WLDetect:
         """Load the model directory ``path`` with the table of the given dtype.
 
         With ``features="tokens"``, rows of n-grams are left out and their file is not read; models without them load
-        the same either way. Raises ``FileNotFoundError`` when a file is missing and ``ArtifactError`` when one is
-        truncated, malformed, holds infinity or NaN, or the tokenizer or the n-gram rows are not of the table's model.
+        the same either way. With ``"ngrams"``, those of tokens are left out and texts are not tokenized. Raises
+        ``FileNotFoundError`` when a file is missing and ``ArtifactError`` when one is truncated, malformed, holds
+        infinity or NaN, the tokenizer or the n-gram rows are not of the table's model, or there are no n-gram rows to
+        use alone.
         """
 
     # A string is also an iterable of strings; the first overload wins.

@@ -122,8 +122,9 @@ impl WLDetect {
 
     #[getter]
     fn features(&self) -> Vec<&'static str> {
+        let tokens = (self.features != Features::Ngrams).then_some("tokens");
         let ngrams = self.detector.ngrams().map(|_| "ngrams");
-        std::iter::once("tokens").chain(ngrams).collect()
+        tokens.into_iter().chain(ngrams).collect()
     }
 
     #[getter]

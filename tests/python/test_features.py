@@ -80,10 +80,26 @@ def test_tokens_alone_are_a_model_without_ngrams(model_dir: Path, make_model_dir
     assert caught.value.filename == str(model_dir / "ngram_table_fp8_e3m4.safetensors")
 
 
+def test_ngrams_alone(model_dir: Path, make_model_dir: MakeModel) -> None:
+    rows, projection = random_rows(32, 5), random_rows(5, 3)
+    detector = WLDetect.load(model_dir, features="ngrams")
+    assert detector.features == ["ngrams"]
+    assert detector.predict(["", " "]) == [None, None]
+    for text in ("one", "dos", "uno uno eins"):
+        numbers = _core.Ngrams(**NGRAMS, whole_words=True, splitting="spaces").rows(text)  # type: ignore[arg-type]
+        expected = rows[numbers].mean(axis=0, dtype=np.float64) @ projection
+        found = detector.probabilities(text)
+        assert found is not None
+        np.testing.assert_allclose(found, np.exp(expected) / np.exp(expected).sum(), rtol=2e-6)
+    plain = make_model_dir(LABELS, WORDS, name="plain")
+    with pytest.raises(ArtifactError, match="features: expected a model with rows of n-grams, found one without"):
+        WLDetect.load(plain, features="ngrams")
+
+
 def test_features_are_named(model_dir: Path) -> None:
     with pytest.raises(ValueError) as caught:
-        WLDetect.load(model_dir, features="ngrams")  # type: ignore[arg-type]
-    assert str(caught.value) == 'features: expected "all" or "tokens", found "ngrams"'
+        WLDetect.load(model_dir, features="both")  # type: ignore[arg-type]
+    assert str(caught.value) == 'features: expected "all", "tokens" or "ngrams", found "both"'
     assert 'features="tokens"' in repr(WLDetect.load(model_dir, features="tokens"))
 
 
@@ -103,9 +119,10 @@ def test_pickles_keep_the_features(model_dir: Path) -> None:
     names = ["lookup_table_fp8_e3m4.safetensors", "ngram_table_fp8_e3m4.safetensors"]
     lookup, ngrams = ((model_dir / name).read_bytes() for name in names)
     both, tokens = WLDetect.load(model_dir), WLDetect.load(model_dir, features="tokens")
+    alone = WLDetect.load(model_dir, features="ngrams")
     assert both.fingerprint == hashlib.sha256(lookup + ngrams).hexdigest()
     assert tokens.fingerprint == hashlib.sha256(lookup).hexdigest()
-    for detector in (both, tokens):
+    for detector in (both, tokens, alone):
         restored = pickle.loads(pickle.dumps(detector))
         assert (repr(restored), restored.features) == (repr(detector), detector.features)
         assert restored.predict(TEXTS) == detector.predict(TEXTS)

@@ -38,9 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     parser.add_argument(
         "--features",
-        choices=["all", "tokens"],
+        choices=["all", "tokens", "ngrams"],
         default="all",
-        help="tokens: leave the model's character n-grams out (default: %(default)s)",
+        help="tokens: leave the model's character n-grams out; ngrams: use them alone, which is faster "
+        "(default: %(default)s)",
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--text", action="append", metavar="TEXT", help="a text; may be given several times")

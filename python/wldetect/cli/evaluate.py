@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--features",
-        choices=["all", "tokens"],
-        help="which rows to detect with: all that the model has, or those of tokens alone (default: all)",
+        choices=["all", "tokens", "ngrams"],
+        help="which rows to detect with: all that the model has, or those of one family alone (default: all)",
     )
     add_suite_arguments(parser)
     parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: the model directory)")

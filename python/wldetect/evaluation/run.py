@@ -50,7 +50,7 @@ class EvaluationResult:
         labels_without_texts: languages of the model that no text has.
         model: name of the model directory.
         table: dtype of the table: ``e3m4``, ``e4m3fn`` or ``float32``.
-        features: the rows that were used: ``all`` that the model has, or ``tokens``.
+        features: the rows that were used: ``all`` that the model has, ``tokens`` or ``ngrams``.
         pooling: how the model pools tokens.
         data: name of the data.
         split: the part of the data, if it has parts.
@@ -109,7 +109,7 @@ def evaluate(
         table: dtype of the table to use: ``e3m4``, ``e4m3fn`` or ``float32``.
         threads: threads to use; None: one a core.
         progress: whether to show a progress bar; it is never shown where standard error is not a terminal.
-        features: which rows to use, ``all`` that the model has or ``tokens``; None: all.
+        features: which rows to use, ``all`` that the model has, ``tokens`` or ``ngrams``; None: all.
 
     Raises:
         DataError: no text has a language of the model.
@@ -155,7 +155,7 @@ def evaluate(
 
 
 def open_detector(model_path: str | os.PathLike[str], table: str, features: str | None = None) -> WLDetect:
-    """Load a model with the table ``table``, and with ``features`` (``all`` or ``tokens``) where they are given.
+    """Load a model with the table ``table``, and with ``features`` (``all``, ``tokens`` or ``ngrams``) where given.
 
     Raises:
         OSError, ArtifactError: the model cannot be loaded.

@@ -121,7 +121,7 @@ class SuiteResult:
         groups: group of scripts of each scored language, by code.
         left_out: labels of texts that were not scored, with the names of the models that lack them.
         table: dtype of the tables: ``e3m4``, ``e4m3fn`` or ``float32``.
-        features: the rows that were used: ``all`` that a model has, or ``tokens``.
+        features: the rows that were used: ``all`` that a model has, ``tokens`` or ``ngrams``.
         date: when scoring began, UTC, in ISO 8601.
         version: of this package.
         threads: threads that were asked for; None: one a core.
@@ -164,7 +164,7 @@ def score_suite(
         model_paths: the model directories, at least one.
         sets: what to score them on, at least one.
         table: dtype of the tables to use: ``e3m4``, ``e4m3fn`` or ``float32``.
-        features: which rows to use, ``all`` that a model has or ``tokens``; None: all.
+        features: which rows to use, ``all`` that a model has, ``tokens`` or ``ngrams``; None: all.
         threads: threads to use; None: one a core.
         progress: whether to show progress bars; they are never shown where standard error is not a terminal.
 

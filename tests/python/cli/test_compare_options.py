@@ -228,7 +228,7 @@ def test_what_another_run_wrote_is_none_of_the_model_s(
     assert found == ["table_1.safetensors", "table_2.safetensors"]
 
 
-def test_tokens_alone(tiny_project: Project, tmp_path: Path) -> None:
+def test_each_family_alone(tiny_project: Project, tmp_path: Path) -> None:
     path = tmp_path / "options.yaml"
     features = {"without": {}, "with": {"features.ngrams": {"rows": 64}}}
     path.write_text(yaml.safe_dump({"config": str(tiny_project.config), "options": features}), encoding="utf-8")
@@ -238,18 +238,20 @@ def test_tokens_alone(tiny_project: Project, tmp_path: Path) -> None:
         return {one.name: list(one.scorings) for one in compare_options._read_options(options, tmp_path)}
 
     assert scorings() == {"with": ["e3m4"], "without": ["e3m4"]}
-    assert scorings("--tokens-alone") == {"with": ["e3m4", "e3m4, tokens alone"], "without": ["e3m4"]}
+    every = ["e3m4", "e3m4, tokens alone", "e3m4, n-grams alone"]
+    assert scorings("--alone") == {"with": every, "without": ["e3m4"]}
     scores = {"words1": {"accuracy": 0.5, "macro_f1": 0.25, "texts_per_second": 1234.5}}
     run = {
-        "scores": {"e3m4": scores, "e3m4, tokens alone": scores},
+        "scores": dict.fromkeys(every, scores),
         "training": {"seconds": 61.2, "texts_per_second": 1000.0},
-        "microseconds": {"words1": {"all": 3.0, "tokens": 2.0}},
+        "microseconds": {"words1": {"all": 3.0, "tokens": 2.0, "ngrams": 1.0}},
         "bytes": {"lookup_table_fp8_e3m4.safetensors": 2_000_000, "ngram_table_fp8_e3m4.safetensors": 500_000,
                   "lookup_table_fp8_e4m3fn.safetensors": 2_000_000},
     }  # fmt: skip
     assert compare_options.format_table({"with": run}, ["words1"]).splitlines()[2:] == [
         "| with | 50.00 | 25.00 | 1.50x | 61 | 1,000 | 2.5 |",
-        "| with, tokens alone | 50.00 | 25.00 |  |  |  |  |",
+        "| with, tokens alone | 50.00 | 25.00 | 1.00x |  |  |  |",
+        "| with, n-grams alone | 50.00 | 25.00 | 0.50x |  |  |  |",
     ]
 
 

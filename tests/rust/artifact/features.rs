@@ -115,6 +115,36 @@ fn tokens_alone_need_no_file_of_ngrams() -> wldetect::Result<()> {
 }
 
 #[test]
+fn ngrams_alone_leave_tokens_out() -> wldetect::Result<()> {
+    let directory = model(E3M4);
+    let alone = Detector::load(directory.path(), E3M4, Features::Ngrams)?;
+    let both = Detector::load(directory.path(), E3M4, Features::All)?;
+    let projection = [vec![1.0, 1.0, 0.0], vec![0.0, 1.0, -1.0]];
+    // A word that is a token, and one that is none.
+    for text in ["uno", "dos"] {
+        let rows = alone.ngrams().expect("n-gram rows").ngrams().rows(text);
+        let expected = softmax(oracle::logits(row, 1.0, 1.0, Some(&projection), &rows));
+        assert_eq!(alone.probabilities(text)?, Some(expected));
+    }
+    assert_ne!(alone.probabilities("uno")?, both.probabilities("uno")?);
+    assert_eq!(alone.probabilities("dos")?, both.probabilities("dos")?);
+    assert_eq!((alone.detect(" ")?, alone.probabilities("")?), (None, None));
+    assert_eq!(alone.fingerprint(), both.fingerprint());
+
+    let plain = TempDir::new().expect("a temporary directory");
+    TableFile::valid(E3M4).write(plain.path());
+    write(plain.path(), TOKENIZER_FILE, TOKENIZER.as_bytes());
+    match Detector::load(plain.path(), E3M4, Features::Ngrams) {
+        Err(Error::Artifact { path, reason }) => {
+            assert_eq!(path, plain.path().join(E3M4.file_name()));
+            assert_eq!(reason, "features: expected a model with rows of n-grams, found one without (ngram_table_id)");
+        }
+        other => panic!("{:?}", other.map(|_| "a detector")),
+    }
+    Ok(())
+}
+
+#[test]
 fn the_fingerprint_is_of_all_that_is_used() -> wldetect::Result<()> {
     let directory = model(E3M4);
     let [lookup, ngrams] = [E3M4.file_name(), NgramArtifact::file_name(E3M4)]
@@ -145,8 +175,8 @@ fn features_have_names() {
     for features in Features::ALL {
         assert_eq!(Features::from_name(features.name()).ok(), Some(features));
     }
-    let error = Features::from_name("ngrams").unwrap_err();
-    assert_eq!(error.to_string(), "features: expected \"all\" or \"tokens\", found \"ngrams\"");
+    let error = Features::from_name("both").unwrap_err();
+    assert_eq!(error.to_string(), "features: expected \"all\", \"tokens\" or \"ngrams\", found \"both\"");
 }
 
 /// `count` finite values of `dtype`.
