@@ -28,12 +28,14 @@ class Options:
     Attributes:
         model_path: the model directory of this package.
         table: dtype of the table to load from it.
+        features: the families of its rows to detect with.
         tokenizer: a tokenizer.json, for the reference implementation, which would download one.
         threads: how many threads to use.
     """
 
     model_path: Path
     table: Literal["e3m4", "e4m3fn", "float32"]
+    features: Literal["all", "tokens", "ngrams"]
     tokenizer: Path
     threads: int
 
@@ -85,7 +87,7 @@ class Peer:
 def _predict(options: Options) -> Loaded:
     from wldetect import WLDetect
 
-    detector = WLDetect.load(options.model_path, table=options.table)
+    detector = WLDetect.load(options.model_path, table=options.table, features=options.features)
     return Loaded(
         lambda texts: detector.predict(texts, threads=options.threads),
         lambda answers: [answer and answer[0] for answer in answers],
@@ -98,7 +100,7 @@ def _predict_arrays(options: Options) -> Loaded:
 
     if not hasattr(WLDetect, "predict_arrays"):
         raise UnavailableError("this build has no predict_arrays")
-    detector: Any = WLDetect.load(options.model_path, table=options.table)
+    detector: Any = WLDetect.load(options.model_path, table=options.table, features=options.features)
 
     def codes(answer: Any) -> list[str | None]:
         languages = detector.languages

@@ -57,6 +57,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add("--model-path", type=Path, required=True, metavar="DIR", help="model directory of this package")
     add("--table", choices=("e3m4", "e4m3fn", "float32"), default="e3m4", help="its table (default: %(default)s)")
+    add("--features", choices=("all", "tokens", "ngrams"), default="all", help="its rows (default: %(default)s)")
     add(
         "--tokenizer",
         type=Path,
@@ -204,7 +205,7 @@ class Bench:
             UnavailableError: it failed, or took too long.
         """
         options = self._options
-        job = Job(peer.name, threads, str(options.model_path.resolve()), options.table,
+        job = Job(peer.name, threads, str(options.model_path.resolve()), options.table, options.features,
                   str(options.tokenizer.resolve()), str(warm), None if texts is None else str(texts))  # fmt: skip
         description, out = self._place / "job.json", self._place / "result.json"
         description.write_text(json.dumps(asdict(job)), encoding="utf-8")

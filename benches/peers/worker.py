@@ -31,6 +31,7 @@ class Job:
         threads: how many threads, and how many CPUs.
         model_path: the model directory of this package.
         table: dtype of its table.
+        features: the families of its rows to detect with.
         tokenizer: the tokenizer.json for the reference implementation.
         warm: JSON list of texts that are detected before the clock starts.
         texts: JSON object of "texts" and "labels"; None: nothing is timed.
@@ -40,6 +41,7 @@ class Job:
     threads: int
     model_path: str
     table: Literal["e3m4", "e4m3fn", "float32"]
+    features: Literal["all", "tokens", "ngrams"]
     tokenizer: str
     warm: str
     texts: str | None
@@ -102,7 +104,7 @@ def run(job: Job) -> dict[str, Any]:
         cpus = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cpus[-job.threads :])
     peer = peer_named(job.peer)
-    options = Options(Path(job.model_path), job.table, Path(job.tokenizer), job.threads)
+    options = Options(Path(job.model_path), job.table, job.features, Path(job.tokenizer), job.threads)
     warm: list[str] = json.loads(Path(job.warm).read_text(encoding="utf-8"))
     if peer.one_line:
         warm = [_one_line(text) for text in warm]
