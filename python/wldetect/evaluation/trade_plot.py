@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wldetect.analysis.figures import BLUE, GREY, INK, describe, new_figure
-from wldetect.evaluation.report import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,7 +63,7 @@ def _draw(axes: Axes, name: str, trades: Sequence[Trade]) -> None:
         if not worth_it:
             axes.plot(*point, color=GREY, marker="o", markersize=3.5)
         axes.annotate(
-            short(one.name),
+            one.name,
             point,
             xytext=(5, 4 if worth_it else -3),
             textcoords="offset points",
