@@ -16,6 +16,7 @@ pub const NO_LANGUAGE: i32 = -1;
 const BYTES_PER_TOKEN: usize = 16;
 /// Few letters have more.
 const BYTES_PER_LETTER: usize = 4;
+
 /// Ids of several texts, end to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedBatch {

@@ -51,10 +51,7 @@ pub struct Spec {
 
 /// Row numbers of the n-grams of texts.
 #[derive(Clone, Debug)]
-pub struct Ngrams {
-    spec: Spec,
-    hashing: Hashing,
-}
+pub struct Ngrams(Spec);
 
 /// Room to work in; keep one a thread and reuse it.
 #[derive(Default)]
@@ -84,20 +81,19 @@ impl Ngrams {
         if !(1..=MOST_ROWS).contains(&spec.rows) {
             return wrong("rows", format!("1 to {MOST_ROWS}"), spec.rows as usize);
         }
-        let hashing = Hashing { n_min: spec.n_min, n_max: spec.n_max, rows: spec.rows };
-        Ok(Self { spec, hashing })
+        Ok(Self(spec))
     }
 
     /// What is extracted.
     pub fn spec(&self) -> &Spec {
-        &self.spec
+        &self.0
     }
 
     /// Appends the row numbers of `text` to `rows`, word by word. Equal n-grams have equal numbers, each as often as it
     /// occurs. The order of a word's is always the same, on every kernel.
     pub fn rows_into(&self, kernel: Kernel, text: &str, scratch: &mut Scratch, rows: &mut Vec<u32>) {
-        let mut budget = Budget::new(&self.spec);
-        let mut words = Words::of(text, self.spec.splitting);
+        let mut budget = Budget::new(&self.0);
+        let mut words = Words::of(text, self.0.splitting);
         while let Some(word) = budget.next(&mut words) {
             self.word_into(kernel, word, &mut budget, scratch, rows);
         }
@@ -112,21 +108,22 @@ impl Ngrams {
 
     /// Appends the rows of `word`, as far as `budget` goes, and takes its letters off it.
     fn word_into(&self, kernel: Kernel, word: &str, budget: &mut Budget, scratch: &mut Scratch, rows: &mut Vec<u32>) {
+        let hashing = Hashing { n_min: self.0.n_min, n_max: self.0.n_max, rows: self.0.rows };
         let units = &mut scratch.units;
         units.clear();
         units.push(MARK);
         let whole = fold(word, budget.letters, units);
         budget.letters -= units.len() - 1;
         if whole {
-            if self.spec.whole_words {
-                rows.push(self.hashing.word(&units[1..]));
+            if self.0.whole_words {
+                rows.push(hashing.word(&units[1..]));
             }
             units.push(MARK);
         }
         let (length, before) = (units.len(), rows.len());
         units.resize(length + LANES, MARK);
-        rows.resize(before + self.hashing.room(length), 0);
-        let found = kernel.hash_ngrams(self.hashing, units, length, &mut rows[before..]);
+        rows.resize(before + hashing.room(length), 0);
+        let found = kernel.hash_ngrams(hashing, units, length, &mut rows[before..]);
         rows.truncate(before + found);
     }
 }
