@@ -52,6 +52,7 @@ from wldetect.files import atomic_path
 from wldetect.training.run import TrainingRun, run_training
 
 Run = dict[str, Any]
+_NAME = Path(__file__).name
 # Texts of a set that detection is timed on, and how often.
 _TIMED = 20_000
 _ROUNDS = 5
@@ -109,13 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _compare(options)
     except (WLDetectError, OSError) as error:
-        text = str(error)
-        if isinstance(error, OSError) and error.filename is not None:
-            text = f"{error.filename}: {error.strerror}"
-        print(f"{Path(__file__).name}: error: {text}", file=sys.stderr)
+        named = isinstance(error, OSError) and error.filename is not None
+        print(f"{_NAME}: error: {f'{error.filename}: {error.strerror}' if named else error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"{Path(__file__).name}: interrupted", file=sys.stderr)
+        print(f"{_NAME}: interrupted", file=sys.stderr)
         return 130
 
 
@@ -125,21 +124,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help="the training corpus, in place of dataset.name")
     parser.add_argument("--flores", type=Path, help="full sentences to score on: FLORES dev, a parquet file")
     parser.add_argument("--variants", type=Path, metavar="DIR", help="parquet files to score on, each one set")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a key of the training file for all runs, over those of the file of options; may be repeated",
-    )
+    overrides = "a key of the training file for all runs, over those of the file of options; may be repeated"
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=overrides)
     parser.add_argument(
         "--alone", action="store_true", help="score models with rows of n-grams by each family of rows alone, too"
     )
     parser.add_argument("--only", metavar="TEXT", help="only options whose name contains this")
     parser.add_argument("--threads", type=thread_count, metavar="N", help="threads of scoring (default: one a core)")
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE.json", help="what was measured, and what need not be again"
-    )
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="what was measured, and need not be again")
     return parser
 
 
@@ -153,27 +145,26 @@ def _compare(options: argparse.Namespace) -> int:
         wanted = _read_options(options, Path(temporary) / "model")
         sets = _load_sets(options)
         runs = {} if options.output is None else _read_runs(options.output)
-        names = [option.name for option in wanted]
         failed = False
         for option in wanted:
-            if _is_done(runs.get(option.name), option, sets):
-                print(f"== {option.name}: is in {options.output} already", file=sys.stderr)
+            known = _is_done(runs.get(option.name), option, sets)
+            print(f"== {option.name}{f': is in {options.output} already' if known else ''}", file=sys.stderr)
+            if known:
                 continue
-            print(f"== {option.name}", file=sys.stderr)
             try:
                 runs[option.name] = _measure(option, sets, options.threads)
             except WLDetectError as error:
                 if getattr(error, "interrupted", False):
                     raise KeyboardInterrupt from None
                 # Others may be worth their time all the same: a learning rate too large for one option, say.
-                print(f"{Path(__file__).name}: error: {option.name}: {error}", file=sys.stderr)
+                print(f"{_NAME}: error: {option.name}: {error}", file=sys.stderr)
                 failed = True
                 continue
             print(f"{option.name}: {_accuracies(runs[option.name])}", file=sys.stderr)
             if options.output is not None:
                 _write(options.output, json.dumps({"runs": runs}, indent=1, ensure_ascii=False))
-                _report({name: runs[name] for name in names if name in runs}, sets, options.output)
-        done = {option.name: runs[option.name] for option in wanted if _is_done(runs.get(option.name), option, sets)}
+                _report(_done(runs, wanted, sets), sets, options.output)
+        done = _done(runs, wanted, sets)
         if options.output is not None:
             _report(done, sets, options.output)
     print(format_table(done, list(sets)))
@@ -259,9 +250,9 @@ def _scorings(config: ResolvedConfig, alone: bool) -> dict[str, Scoring]:
 
 def _load_sets(options: argparse.Namespace) -> dict[str, LabelledTexts]:
     sentences = None if options.flores is None else load_flores(str(options.flores))
-    if options.variants is not None:
-        return load_suite(options.variants, sentences)
-    return {} if sentences is None else {SENTENCES: sentences}
+    if options.variants is None:
+        return {} if sentences is None else {SENTENCES: sentences}
+    return load_suite(options.variants, sentences)
 
 
 def _read_runs(path: Path) -> dict[str, Run]:
@@ -286,6 +277,11 @@ def _is_done(run: Run | None, option: Option, sets: Mapping[str, LabelledTexts])
         for scoring in option.scorings
         for name, texts in sets.items()
     )
+
+
+def _done(runs: Mapping[str, Run], wanted: Sequence[Option], sets: Mapping[str, LabelledTexts]) -> dict[str, Run]:
+    """Those of ``runs`` that are of the options as they are now, in their order."""
+    return {option.name: runs[option.name] for option in wanted if _is_done(runs.get(option.name), option, sets)}
 
 
 def _measure(option: Option, sets: Mapping[str, LabelledTexts], threads: int | None) -> Run:
@@ -330,9 +326,8 @@ def _score(
 def _ends(sets: Mapping[str, LabelledTexts]) -> list[str]:
     """The set of the shortest texts and that of the longest, which may be the same."""
     lengths = {name: sum(map(len, texts.texts)) / len(texts) for name, texts in sets.items()}
-    return list(
-        dict.fromkeys([min(lengths, key=lambda name: lengths[name]), max(lengths, key=lambda name: lengths[name])])
-    )
+    ordered = sorted(lengths, key=lengths.__getitem__)
+    return list(dict.fromkeys([ordered[0], ordered[-1]]))
 
 
 def _times(option: Option, texts: LabelledTexts) -> dict[str, float]:
@@ -363,9 +358,8 @@ def format_table(runs: Mapping[str, Run], sets: Sequence[str]) -> str:
     loaded by default; the most accuracy that quantizing costs on any set.
     """
     exact = any(EXACT in run["scores"] for run in runs.values())
-    last = sets[-1]
     times = [f"time, {name}" for name in next((run["microseconds"] for run in runs.values()), ())]
-    columns = [*sets, f"macro-F1, {last}", *times, "training, s", "training, texts/s", "MB"]
+    columns = [*sets, f"macro-F1, {sets[-1]}", *times, "training, s", "training, texts/s", "MB"]
     columns += ["most lost, points"] if exact else []
     lines = [f"| option | {' | '.join(columns)} |", "|---" + "|---:" * len(columns) + "|"]
     for name, run in runs.items():
