@@ -47,6 +47,8 @@ class DatasetSourceConfig(_SourceFields):
 
     Attributes:
         name: hub id, directory, file, or pattern of files.
+        files: names of the files of the directory ``name`` that are read, where others lie beside them (of another
+            licence, say); empty: all files of the split.
         split: the part of it to read.
         text_column: the column of texts.
         language_column: the column of language codes.
@@ -66,6 +68,7 @@ class DatasetSourceConfig(_SourceFields):
     """
 
     name: Text
+    files: list[Text] = Field(default=[])
     max_samples_per_language: PositiveInt | None = None
     foreign_power: NonNegativeFloat = 0.0
 

@@ -208,7 +208,8 @@ def _open_sources(config: ResolvedConfig, cache_dir: Path, progress: bool) -> li
         extra = [column for column in (source.weight_column, source.frequency_column) if column is not None]
         columns = Columns((source.text_column, source.language_column), tuple(extra))
         name = resolve_name(source.name, config.training_path)
-        sources.append((read_source(name, source.split, columns, cache_dir, progress=progress), source))
+        rows = read_source(name, source.split, columns, cache_dir, only=source.files, progress=progress)
+        sources.append((rows, source))
     return sources
 
 

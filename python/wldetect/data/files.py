@@ -57,23 +57,27 @@ class FileSet:
     paths: tuple[Path, ...]
 
 
-def find_files(name: str, split: str) -> FileSet | None:
+def find_files(name: str, split: str, only: Sequence[str] = ()) -> FileSet | None:
     """The files that ``name`` (a file, a pattern of files, or a directory) holds for ``split``.
 
     In a directory, or in the folder ``data`` of one, a folder named like the split is entered; else files whose names
     begin with the split's are taken (``dev.parquet``, ``dev-00000-of-00002.parquet``); else all files whose names do
     not begin with that of another split. The names of text files, which hold one text a line, are labels and say
     nothing of a split. Hidden files are left out, and of several kinds of files the first of parquet, JSON, CSV and
-    text is taken. A single file, or those that a pattern matches, belong to every split.
+    text is taken. A single file, or those that a pattern matches, belong to every split. Where the files of a directory
+    are given by their names, ``only``, these are taken whatever the split.
 
     Returns:
         The files, at least one; None when nothing on this machine has that name, which may then be a hub id.
 
     Raises:
         OSError: a directory cannot be read.
-        DataError: the place exists and holds no readable file of that split, or a pattern matches several kinds.
+        DataError: the place exists and holds no readable file of that split, or a pattern matches several kinds, or
+            the place lacks one of the files ``only``.
     """
     path = Path(name)
+    if only:
+        return _named(path, only)
     if path.is_dir():
         return _in_directory(path, split)
     if path.is_file():
@@ -84,8 +88,19 @@ def find_files(name: str, split: str) -> FileSet | None:
         return FileSet(kind, (path,))
     # Path.glob takes no absolute pattern.
     paths = sorted(found for found in map(Path, glob.glob(name, recursive=True)) if found.is_file())  # noqa: PTH207
-    if not paths:
-        return None
+    return _of_one_kind(name, paths) if paths else None
+
+
+def _named(directory: Path, names: Sequence[str]) -> FileSet:
+    if not directory.is_dir():
+        raise DataError(f"{directory}: expected the directory of the files {listed(names)}, found none")
+    missing = [name for name in names if not (directory / name).is_file()]
+    if missing:
+        raise DataError(f"{directory}: expected the files given, found no {listed(missing)}")
+    return _of_one_kind(str(directory), sorted({directory / name for name in names}))
+
+
+def _of_one_kind(name: str, paths: Sequence[Path]) -> FileSet:
     kind, *others = {_kind_of(found) for found in paths}
     if others or kind is None:
         names = listed([found.name for found in paths])

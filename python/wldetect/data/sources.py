@@ -78,7 +78,9 @@ class HubRows:
     fingerprint: str
 
 
-def read_source(name: str, split: str, columns: Columns, cache_dir: Path, *, progress: bool = False) -> SourceRows:
+def read_source(
+    name: str, split: str, columns: Columns, cache_dir: Path, *, only: Sequence[str] = (), progress: bool = False
+) -> SourceRows:
     """Open the rows of ``name``: a file, a pattern of files, a directory, or a hub id.
 
     They are read once, checked, and kept in ``cache_dir`` under a name made from their content. Where the hub cannot be
@@ -90,6 +92,7 @@ def read_source(name: str, split: str, columns: Columns, cache_dir: Path, *, pro
         split: the part to read; see `wldetect.data.files.find_files`.
         columns: the columns to read.
         cache_dir: where the copy is kept.
+        only: the files of a directory to read, by name; none: those of the split.
         progress: show a progress bar while rows are read, if somebody is looking.
 
     Raises:
@@ -97,7 +100,7 @@ def read_source(name: str, split: str, columns: Columns, cache_dir: Path, *, pro
         OSError: a file cannot be read, or the copy not written.
         DataError: no such split, a column that is not there or of another type, a damaged file, text that is not UTF-8.
     """
-    files = find_files(name, split)
+    files = find_files(name, split, only)
     directory = cache_dir / "sources"
     if files is None:
         return _read_hub_source(name, split, columns, directory, progress)

@@ -95,6 +95,7 @@ def test_defaults_are_those_of_the_guide(write: Write) -> None:
     (source,) = dataset.all_sources
     assert source.model_dump() == {
         "name": "corpus",
+        "files": [],
         "split": "train",
         "text_column": "text",
         "language_column": "language",

@@ -249,6 +249,8 @@ dataset: {name: a, sampling_weight: 0}
     dataset.sampling_weight: expected float > 0, found 0 (int)
 dataset: {sources: [{name: a, sampling_weight: 0}]}
     dataset.sources[0].sampling_weight: expected float > 0, found 0 (int)
+dataset: {sources: [{name: a, files: b.parquet}]}
+    dataset.sources[0].files: expected a list, found 'b.parquet' (str)
 dataset: {sources: [{name: a}, {name: b, foreign_power: -1}]}
     dataset.sources[1].foreign_power: expected float >= 0, found -1 (int)
 dataset: {sources: [{name: a, foreign_power: 1}, {name: b, foreign_power: 0.5}]}

@@ -219,6 +219,18 @@ def test_several_sources(project: Project, write_rows: WriteRows) -> None:
     assert data.report.sources == list(zip(names, [6, 30, 3], strict=True))
 
 
+def test_files_of_a_source(project: Project, write_rows: WriteRows) -> None:
+    several_sources(project, write_rows)
+    write_rows(project.root / "sentences" / "b.parquet", rows_of(1, 5, 0))
+    assert project.prepare().report.sources[0] == (str(project.root / "sentences"), 12)
+    some = project.changed()
+    some.settings["dataset"]["sources"][0]["files"] = ["b.parquet"]
+    assert some.prepare().report.sources[0] == (str(project.root / "sentences"), 6)
+    some.settings["dataset"]["sources"][0]["files"] = ["c.parquet"]
+    with pytest.raises(DataError, match=r"sentences: expected the files given, found no c\.parquet"):
+        some.prepare()
+
+
 def test_caps_of_all_sources_together(project: Project, write_rows: WriteRows) -> None:
     several_sources(project, write_rows)
     data = project.changed(dataset__max_samples_per_language=3).prepare()

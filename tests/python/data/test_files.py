@@ -153,6 +153,22 @@ def test_mixed_kinds(tmp_path: Path) -> None:
     assert found(tmp_path) == (FileKind.CSV, ["coverage.tsv", "sources.csv"])
 
 
+def test_files_given_by_name(tmp_path: Path) -> None:
+    touch(tmp_path, "a.csv", "b.csv", "dev.csv", "c.parquet", "inside/d.csv")
+    files = find_files(str(tmp_path), "train", ["dev.csv", "b.csv", "inside/d.csv", "b.csv"])
+    assert files is not None
+    assert files.kind is FileKind.CSV
+    assert files.paths == tuple(tmp_path / name for name in ("b.csv", "dev.csv", "inside/d.csv"))
+    for only, reason in (
+        (["a.csv", "x.csv", "inside"], f"{tmp_path}: expected the files given, found no x.csv, inside"),
+        (["a.csv", "c.parquet"], f"{tmp_path}: expected files of one kind among .*, found a.csv, c.parquet"),
+    ):
+        with pytest.raises(DataError, match=reason):
+            find_files(str(tmp_path), "train", only)
+    with pytest.raises(DataError, match=r"a\.csv: expected the directory of the files b\.csv, found none"):
+        find_files(str(tmp_path / "a.csv"), "train", ["b.csv"])
+
+
 def test_hidden_files_and_folders_named_like_files(tmp_path: Path) -> None:
     touch(tmp_path, ".hidden.parquet", "folder.parquet/x.md", "a.csv")
     assert found(tmp_path) == (FileKind.CSV, ["a.csv"])
