@@ -11,7 +11,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from wldetect.config.fields import Count, NonNegativeFloat, PositiveFloat, PositiveInt, Section, Text, UnitFloat
 from wldetect.config.messages import problem
 
-__all__ = ["CleaningConfig", "DatasetConfig", "DatasetSourceConfig"]
+__all__ = ["CleaningConfig", "DatasetConfig", "DatasetSourceConfig", "LabelWeightsConfig"]
 
 
 class CleaningConfig(Section):
@@ -73,6 +73,18 @@ class DatasetSourceConfig(_SourceFields):
     foreign_power: NonNegativeFloat = 0.0
 
 
+class LabelWeightsConfig(Section):
+    """What the texts of some languages count.
+
+    Attributes:
+        weights: what their weights are multiplied by, after balancing, in each band of ``length_bands``.
+        labels: the languages' codes.
+    """
+
+    weights: Annotated[list[PositiveFloat], Field(min_length=1, description="a list of one or more numbers")]
+    labels: Annotated[list[Text], Field(min_length=1, description="a list of one or more codes")]
+
+
 class DatasetConfig(_SourceFields):
     """The texts to train on: either the keys of one source written here, or several sources side by side.
 
@@ -89,6 +101,8 @@ class DatasetConfig(_SourceFields):
             another, and so on; texts of more than the last are one more. Languages are then balanced in each band, as
             their texts are after ``training.augmentation``. Empty: over texts of all lengths.
         band_weights: what the texts of each band are multiplied by, one more than ``length_bands``; empty: 1.
+        label_weights: languages whose texts count more or less than balancing would have it; others: 1. The model takes
+            these weights for how likely a text is to be in a language, before anything of it is seen.
         sampling_alpha: draw texts so that a language of n texts has a share proportional to n ** ``sampling_alpha``:
             1 leaves the shares as they are, 0 makes them equal; texts of languages that fall short are repeated. None:
             every text once.
@@ -109,6 +123,7 @@ class DatasetConfig(_SourceFields):
     balance_power: UnitFloat = 0.5
     length_bands: list[PositiveInt] = Field(default=[])
     band_weights: list[PositiveFloat] = Field(default=[])
+    label_weights: list[LabelWeightsConfig] = Field(default=[])
     sampling_alpha: UnitFloat | None = None
     max_repeats: PositiveInt = 4
     cleaning: CleaningConfig = CleaningConfig()
@@ -134,6 +149,21 @@ class DatasetConfig(_SourceFields):
             if not self.length_bands:
                 expected = "expected none without length_bands"
             raise problem(f"{expected}, found {len(self.band_weights)}", "band_weights")
+        return self
+
+    @model_validator(mode="after")
+    def _check_label_weights(self) -> DatasetConfig:
+        expected = len(self.length_bands) + 1
+        owners: dict[str, int] = {}
+        for place, group in enumerate(self.label_weights):
+            if len(group.weights) != expected:
+                text = f"expected {expected} of them, one more than length_bands has, found {len(group.weights)}"
+                raise problem(text, "label_weights", place, "weights")
+            for label in group.labels:
+                if label in owners:
+                    text = f"expected each code once, found '{label}' in label_weights[{owners[label]}] as well"
+                    raise problem(text, "label_weights", place, "labels")
+                owners[label] = place
         return self
 
     @classmethod

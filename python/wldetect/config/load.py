@@ -121,7 +121,19 @@ def load_training_config(path: str | Path, overrides: Mapping[str, object] | Non
         model = model.model_copy(update={"inference": inference})
     if training.features is not None:
         model = model.model_copy(update={"features": training.features})
+    _check_weighted_labels(training, model, path, overrides)
     return ResolvedConfig(model=model, training=training, model_path=model_path, training_path=path)
+
+
+def _check_weighted_labels(
+    training: TrainingConfig, model: ModelConfig, path: Path, overrides: Mapping[str, object]
+) -> None:
+    for place, group in enumerate(training.dataset.label_weights):
+        for position, label in enumerate(group.labels):
+            if label not in model.languages:
+                key = f"dataset.label_weights[{place}].labels[{position}]"
+                expected = f"expected one of the {len(model.languages)} codes of {training.model_config_path}"
+                raise ConfigError(f"{path}: {key}{_origin(key, overrides)}: {expected}, found {found(label)}")
 
 
 def parse_override(text: str) -> tuple[str, object]:

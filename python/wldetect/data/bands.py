@@ -69,7 +69,11 @@ def bands_of(words: NDArray[np.integer], bounds: Sequence[int]) -> NDArray[np.in
 
 
 def length_factors(
-    words: WordHistogram, bounds: Sequence[int], power: float, band_weights: Sequence[float]
+    words: WordHistogram,
+    bounds: Sequence[int],
+    power: float,
+    band_weights: Sequence[float],
+    label_weights: NDArray[np.floating] | float = 1.0,
 ) -> NDArray[np.float64]:
     """Loss weights a label and band that make rare ones count more: share of the texts ** -``power``.
 
@@ -80,6 +84,7 @@ def length_factors(
         bounds: B - 1 numbers of words, growing, at most W.
         power: 0 changes nothing, 1 gives all labels and bands that have texts the same total weight.
         band_weights: B numbers that the bands are multiplied by; none: 1.
+        label_weights: [L, B] numbers that the bands of each label are multiplied by.
 
     Returns:
         float64 [L, B], such that the mean weight of the texts is 1.
@@ -89,7 +94,7 @@ def length_factors(
     texts = np.add.reduceat(words.texts, firsts, axis=1)
     factors = balance_factors(texts, power)
     factors = np.where(texts > 0, factors, balance_factors(texts.sum(1), power)[:, None])
-    factors *= np.asarray(band_weights or [1.0])
+    factors *= np.asarray(band_weights or [1.0]) * label_weights
     mean = (np.add.reduceat(words.weights, firsts, axis=1) * factors).sum() / texts.sum()
     normalized: NDArray[np.float64] = factors / mean
     return normalized

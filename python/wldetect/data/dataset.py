@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wldetect import _core
-from wldetect.config import ResolvedConfig, resolve_name
+from wldetect.config import DatasetConfig, ResolvedConfig, resolve_name
 from wldetect.data.balance import balance_factors, select_rows
 from wldetect.data.bands import WordHistogram, bands_of, length_factors
 from wldetect.data.characters import count_words
@@ -192,14 +192,21 @@ def _factors(config: ResolvedConfig, report: DatasetReport, index: dict[str, Any
     """What makes languages count as they are to, float64 [L, bands]; the mean of all weights becomes 1."""
     options = config.training.dataset
     power = options.balance_power if options.balance_languages else 0.0
+    own = _label_weights(options, report.labels)
     if options.length_bands:
         stored = WordHistogram(np.array(index["words"]["texts"]), np.array(index["words"]["weights"]))
         words = stored.cropped(config.training.training.augmentation)
-        return length_factors(words, options.length_bands, power, options.band_weights)
+        return length_factors(words, options.length_bands, power, options.band_weights, own)
     counts = np.array([report.kept[label] for label in report.labels])
-    factors = balance_factors(counts, power)
-    factors *= counts.sum() / (np.array(index["weights"]) * factors).sum()
-    return factors[:, None]
+    factors = balance_factors(counts, power)[:, None] * own
+    factors *= counts.sum() / (np.array(index["weights"]) @ factors)
+    return factors
+
+
+def _label_weights(options: DatasetConfig, labels: Sequence[str]) -> NDArray[np.float64]:
+    """``label_weights``, float64 [L, bands]."""
+    given = {label: group.weights for group in options.label_weights for label in group.labels}
+    return np.array([given.get(label, [1.0] * (len(options.length_bands) + 1)) for label in labels])
 
 
 def _open_sources(config: ResolvedConfig, cache_dir: Path, progress: bool) -> list[Source]:

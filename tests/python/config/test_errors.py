@@ -41,8 +41,8 @@ SHORTHAND = {
         "unknown key; expected one of split, text_column, language_column, weight_column, frequency_column, "
         "frequency_power, frequency_floor, sampling_weight, weight, name, sources, "
         "max_samples_per_language, min_samples_per_language, "
-        "balance_languages, balance_power, length_bands, band_weights, sampling_alpha, max_repeats, cleaning, "
-        "held_out, shard_texts, seed"
+        "balance_languages, balance_power, length_bands, band_weights, label_weights, sampling_alpha, max_repeats, "
+        "cleaning, held_out, shard_texts, seed"
     ),
     "$NGRAMS": (
         "unknown key; expected one of n_min, n_max, whole_words, max_words, max_letters, rows, dimensions, splitting"
@@ -271,6 +271,14 @@ dataset: {name: a, band_weights: [1, 2]}
     dataset.band_weights: expected none without length_bands, found 2
 dataset: {name: a, balance_languages: true, length_bands: [1], band_weights: [1, 0]}
     dataset.band_weights[1]: expected float > 0, found 0 (int)
+dataset: {name: a, label_weights: [{weights: [0.5, 1], labels: [eng_Latn]}]}
+    dataset.label_weights[0].weights: expected 1 of them, one more than length_bands has, found 2
+dataset: {name: a, label_weights: [{weights: [0], labels: [eng_Latn]}]}
+    dataset.label_weights[0].weights[0]: expected float > 0, found 0 (int)
+dataset: {name: a, label_weights: [{weights: [1], labels: []}]}
+    dataset.label_weights[0].labels: expected a list of one or more codes, found an empty list
+dataset: {name: a, label_weights: [{weights: [1], labels: [a]}, {weights: [2], labels: [b, a]}]}
+    dataset.label_weights[1].labels: expected each code once, found 'a' in label_weights[0] as well
 features: {ngrams: {n_min: 6}}
     features.ngrams.n_min: expected at most n_max (5), found 6 (int)
 features: {ngrams: {n_mix: 5}}

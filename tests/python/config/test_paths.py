@@ -52,6 +52,17 @@ def test_an_error_in_the_model_file_names_the_model_file(write: Write) -> None:
         load_training_config(write("train.yaml", TRAINING))
 
 
+def test_weights_are_of_the_languages_of_the_model_file(write: Write) -> None:
+    write("model.yaml", "model: {name: m, type: t, hidden_dim: 8}\nlanguages: {a: 0, b: 1}")
+    path = write("train.yaml", TRAINING)
+    weights = [{"weights": [0.5], "labels": ["b", "c"]}]
+    with pytest.raises(ConfigError) as error:
+        load_training_config(path, {"dataset.label_weights": weights})
+    expected = "expected one of the 2 codes of model.yaml, found 'c' (str)"
+    key = "dataset.label_weights[0].labels[1]"
+    assert str(error.value) == f"train.yaml: {key} (from the command line): {expected}"
+
+
 def test_relative_paths_are_looked_up_beside_the_file_and_then_here(write: Write, tmp_path: Path) -> None:
     config = write("configs/x.yaml", "")
     assert candidate_paths("a/b", config) == (Path("configs/a/b"), Path("a/b"))

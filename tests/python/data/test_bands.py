@@ -78,18 +78,24 @@ def test_crops_equal_the_oracle(counts: list[int], largest: int, crop: float, cr
     counts=st.lists(st.lists(st.sampled_from([0, 1, 7, 50]), min_size=6, max_size=6), min_size=1, max_size=4),
     power=st.floats(0, 1),
     band_weights=st.just([]) | st.lists(st.floats(0.1, 5), min_size=3, max_size=3),
+    label_weight=st.floats(0.01, 5),
 )
-def test_factors_equal_their_definition(counts: list[list[int]], power: float, band_weights: list[float]) -> None:
+def test_factors_equal_their_definition(
+    counts: list[list[int]], power: float, band_weights: list[float], label_weight: float
+) -> None:
     texts = np.array(counts, np.float64)
     # Every label has texts.
     texts[:, 3] += 1
     mean = 0.25
-    factors = length_factors(WordHistogram(texts, texts * mean), [1, 3], power, band_weights)
+    own = np.ones((len(texts), 3))
+    own[0, 2] = label_weight
+    factors = length_factors(WordHistogram(texts, texts * mean), [1, 3], power, band_weights, own)
     bands = np.stack([texts[:, :2].sum(1), texts[:, 2:4].sum(1), texts[:, 4:].sum(1)], axis=1)
     expected = np.zeros_like(bands)
     for label, band in np.ndindex(*bands.shape):
         count = bands[label, band] or bands[label].sum()
         expected[label, band] = (count / bands.sum()) ** -power * (band_weights[band] if band_weights else 1)
+    expected[0, 2] *= label_weight
     np.testing.assert_allclose(factors / factors[0, 1], expected / expected[0, 1], rtol=1e-9)
     assert (bands * mean * factors).sum() / bands.sum() == pytest.approx(1)
 
@@ -122,6 +128,21 @@ def test_weights_of_bands(project: Project, write_rows: WriteRows) -> None:
         "deu_Latn": 2200 / 2 / 1200,
         "eng_Latn": 2200 / 2 / 1000,
     }
+
+
+def test_weights_of_labels(project: Project, write_rows: WriteRows) -> None:
+    corpus(project, write_rows)
+    project = project.changed(dataset__balance_languages=True, dataset__balance_power=1.0)
+    rarer = [{"weights": [0.1, 0.5], "labels": ["eng_Latn"]}]
+    data = project.changed(dataset__length_bands=[2], dataset__label_weights=rarer).prepare(keep_texts=True)
+    (batch,) = BatchLoader(data, 5000, 1, tokenizer=_core.Tokenizer(definition())).epoch(0)
+    totals = np.zeros((2, 2))
+    np.add.at(totals, (batch.labels.numpy(), (batch.lengths.numpy() > 2).astype(int)), batch.weights.numpy())
+    np.testing.assert_allclose(totals, 2200 / 2.6 * np.array([[1, 1], [0.1, 0.5]]), rtol=1e-5)
+    plain = project.changed(dataset__label_weights=[{"weights": [0.25], "labels": ["deu_Latn"]}])
+    found = {label: weight for (label, _), weight in weights(plain.prepare(keep_texts=True)).items()}
+    assert found["eng_Latn"] * 1000 == pytest.approx(4 * found["deu_Latn"] * 1200)
+    assert found["eng_Latn"] * 1000 + found["deu_Latn"] * 1200 == pytest.approx(2200)
 
 
 def test_bands_share_what_is_prepared(project: Project, write_rows: WriteRows) -> None:
