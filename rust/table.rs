@@ -1,4 +1,4 @@
-//! A lookup table: one row of logits per token, one column per language, borrowed from wherever its bytes are.
+//! A lookup table: rows of logits of tokens, one column per language, borrowed from wherever its bytes are.
 
 use std::sync::OnceLock;
 
@@ -65,6 +65,17 @@ impl DType {
     }
 }
 
+/// Which row, if any, a token has.
+#[derive(Clone, Copy)]
+enum TokenRows<'a> {
+    /// Token i has row i.
+    Own,
+    /// The same, but tokens of a byte other than 0 have none.
+    Unmasked(&'a [u8]),
+    /// The number of each token's row, little-endian, or [`NO_ROW`].
+    Listed(&'a [[u8; 4]]),
+}
+
 /// A validated view of a table of `rows` x `columns` values; stored value x scale = logit.
 #[derive(Clone)]
 pub struct Table<'a> {
@@ -73,10 +84,15 @@ pub struct Table<'a> {
     columns: usize,
     scale: f32,
     data: &'a [u8],
-    mask: Option<&'a [u8]>,
+    token_rows: TokenRows<'a>,
     /// e^((value - largest value) x scale) of each 8-bit code, made when logsumexp first asks for it.
     exponentials: OnceLock<Box<[f64; 256]>>,
 }
+
+/// Stands for a token's row where it has none.
+const NO_ROW: i32 = -1;
+/// No token: there are fewer.
+const NO_TOKEN: usize = usize::MAX;
 
 /// Largest range of logits whose exponentials are kept: e^-700 is a normal `f64`, with room to sum.
 const LARGEST_RANGE: f64 = 700.0;
@@ -117,10 +133,45 @@ impl<'a> Table<'a> {
         {
             return invalid(format!("table: expected a scale that keeps logits finite, found {scale:e}"));
         }
-        Ok(Self { dtype, rows, columns, scale, data, mask, exponentials: OnceLock::new() })
+        let token_rows = mask.map_or(TokenRows::Own, TokenRows::Unmasked);
+        Ok(Self { dtype, rows, columns, scale, data, token_rows, exponentials: OnceLock::new() })
     }
 
-    /// Number of rows: tokens.
+    /// The table with rows of some tokens only: token i has the row of number `row_of_token[i]` (int32, little-endian),
+    /// or none where that is -1. It takes the place of a mask.
+    ///
+    /// # Errors
+    /// A number is neither -1 nor that of a row, or a row is not that of exactly one token.
+    pub fn with_token_rows(self, row_of_token: &'a [[u8; 4]]) -> Result<Self> {
+        let invalid = |text: String| Err(Error::InvalidArgument(format!("row_of_token: {text}")));
+        // Before anything is as long as there are rows: without columns they take no bytes, and are of any number.
+        if row_of_token.len() < self.rows {
+            let found = row_of_token.len();
+            return invalid(format!("expected a token for each of {} rows, found {found} tokens", self.rows));
+        }
+        let mut owners = vec![NO_TOKEN; self.rows];
+        for (token, &number) in row_of_token.iter().enumerate() {
+            let number = i32::from_le_bytes(number);
+            if number == NO_ROW {
+                continue;
+            }
+            let Some(owner) = usize::try_from(number).ok().and_then(|row| owners.get_mut(row)) else {
+                return invalid(format!("expected -1 or a row below {}, found {number} for token {token}", self.rows));
+            };
+            if *owner != NO_TOKEN {
+                return invalid(format!(
+                    "expected a row of its own for token {token}, found {number}, that of {owner}"
+                ));
+            }
+            *owner = token;
+        }
+        if let Some(row) = owners.iter().position(|&owner| owner == NO_TOKEN) {
+            return invalid(format!("expected a token for each of {} rows, found none for row {row}", self.rows));
+        }
+        Ok(Self { token_rows: TokenRows::Listed(row_of_token), ..self })
+    }
+
+    /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
@@ -135,17 +186,23 @@ impl<'a> Table<'a> {
         self.dtype
     }
 
-    /// Whether the token's row takes part in pooling: it has one, and it is not masked.
+    /// The number of the row by which the token `id` takes part in pooling; `None`: it has no row, or a masked one.
     #[inline]
-    pub fn has_row(&self, id: u32) -> bool {
-        let id = id as usize;
-        id < self.rows && self.mask.is_none_or(|mask| mask[id] == 0)
+    pub fn row_of(&self, id: u32) -> Option<u32> {
+        let place = id as usize;
+        match self.token_rows {
+            TokenRows::Own => (place < self.rows).then_some(id),
+            TokenRows::Unmasked(mask) => mask.get(place).is_some_and(|&byte| byte == 0).then_some(id),
+            TokenRows::Listed(rows) => {
+                rows.get(place).and_then(|&number| u32::try_from(i32::from_le_bytes(number)).ok())
+            }
+        }
     }
 
-    /// Leaves in `rows` the numbers of the rows of `ids` that take part, in order.
+    /// Leaves in `rows` the numbers of the rows of `ids` that take part, in the order of the ids.
     pub fn rows_of(&self, ids: &[u32], rows: &mut Vec<u32>) {
         rows.clear();
-        rows.extend(ids.iter().copied().filter(|&id| self.has_row(id)));
+        rows.extend(ids.iter().filter_map(|&id| self.row_of(id)));
     }
 
     /// Index of the first value whose logit is infinity or NaN as `f32`, if there is one. Reads the whole table.

@@ -20,6 +20,16 @@ pub(super) struct StoredTable {
     pub(super) data: Range<usize>,
 }
 
+/// Where it is said which row a token has.
+pub(super) enum StoredTokenRows {
+    /// Nowhere: token i has row i.
+    Own,
+    /// In a mask, a byte for each row.
+    Unmasked(Range<usize>),
+    /// In a list of row numbers, four bytes for each token.
+    Listed(Range<usize>),
+}
+
 /// The parsed safetensors header of a mapped file.
 pub(super) struct Header<'a> {
     path: &'a Path,
@@ -66,7 +76,16 @@ impl<'a> Header<'a> {
         Ok(range)
     }
 
-    /// Its bytes.
+    /// Where the tensor `name` is, of `dtype` and one dimension of any length.
+    pub(super) fn range_of_list(&self, name: &str, dtype: TensorDtype) -> Result<Range<usize>> {
+        let (found, range) = self.tensor(name, dtype)?;
+        match found {
+            [_] => Ok(range),
+            _ => Err(self.error(format!("{name}: expected 1 dimension, found {}", found.len()))),
+        }
+    }
+
+    /// The bytes of the tensor `name`, of `dtype` and `shape`.
     pub(super) fn exactly(&self, name: &str, dtype: TensorDtype, shape: &[usize]) -> Result<&'a [u8]> {
         Ok(&self.bytes[self.range_of(name, dtype, shape)?])
     }

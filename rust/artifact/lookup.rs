@@ -1,14 +1,15 @@
-//! The lookup table: a row for each token.
+//! The lookup table: a row for each of V tokens, or for some of them.
 //!
-//! The file is safetensors: `lookup_table` [V, L] (uint8 codes, or float32), `dtype` uint8 [1], `shape` int64 [2],
-//! `scale` float32 [1], optionally `zero_weight_mask` uint8 [V]; everything else is in the header's metadata.
+//! The file is safetensors: `lookup_table` [rows, L] (uint8 codes, or float32), `dtype` uint8 [1], `shape` int64 [2],
+//! `scale` float32 [1], and at most one of `zero_weight_mask` uint8 [rows] and `row_of_token` int32 [V]; without the
+//! latter row i is that of token i. Everything else is in the header's metadata.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use safetensors::tensor::Dtype as TensorDtype;
 
-use super::header::Header;
+use super::header::{Header, StoredTokenRows};
 use super::mapped::{MappedTable, map};
 use super::sha256;
 use crate::error::Result;
@@ -45,17 +46,15 @@ impl Artifact {
     /// # Errors
     /// [`crate::Error::Io`] when it cannot be read; [`crate::Error::Artifact`], naming what was expected and found, when
     /// it is truncated, a tensor or key is missing or of the wrong type or shape, the dtype id is unknown or another one,
-    /// the scale or any value of the table is not finite, or the languages do not match the columns.
+    /// the scale or any value of the table is not finite, a row is not that of exactly one token, or the languages do not
+    /// match the columns.
     pub fn open(path: &Path, dtype: DType) -> Result<Self> {
         let map = map(path)?;
         let header = Header::parse(path, &map)?;
         let stored = header.table("lookup_table", dtype)?;
-        let mask = match header.has_tensor("zero_weight_mask") {
-            true => Some(header.range_of("zero_weight_mask", TensorDtype::U8, &[stored.rows])?),
-            false => None,
-        };
+        let token_rows = token_rows(&header, stored.rows)?;
         let metadata = metadata(&header, stored.columns)?;
-        let table = MappedTable::new(path, map, stored, mask)?;
+        let table = MappedTable::new(path, map, stored, token_rows)?;
         Ok(Self { path: path.to_owned(), table, metadata, fingerprint: OnceLock::new() })
     }
 
@@ -82,6 +81,16 @@ impl Artifact {
     /// Where it was read from.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+fn token_rows(header: &Header<'_>, rows: usize) -> Result<StoredTokenRows> {
+    let (mask, list) = ("zero_weight_mask", "row_of_token");
+    match (header.has_tensor(mask), header.has_tensor(list)) {
+        (false, false) => Ok(StoredTokenRows::Own),
+        (true, false) => header.range_of(mask, TensorDtype::U8, &[rows]).map(StoredTokenRows::Unmasked),
+        (false, true) => header.range_of_list(list, TensorDtype::I32).map(StoredTokenRows::Listed),
+        (true, true) => Err(header.error(format!("{mask}: expected none beside {list}, found one"))),
     }
 }
 

@@ -1,12 +1,11 @@
 //! A table in a mapped file.
 
 use std::fs::File;
-use std::ops::Range;
 use std::path::Path;
 
 use memmap2::Mmap;
 
-use super::header::StoredTable;
+use super::header::{StoredTable, StoredTokenRows};
 use crate::error::{Error, Result};
 use crate::table::Table;
 
@@ -27,18 +26,27 @@ pub(super) struct MappedTable {
 }
 
 impl MappedTable {
-    /// The table `stored` of the file `map` at `path`, with the `mask` that is there; reads every value of it.
+    /// The table `stored` of the file `map` at `path`, whose rows are those of the tokens that `token_rows` says; reads
+    /// every value of it.
     ///
     /// # Errors
-    /// The scale is out of range, or a value is not finite.
-    pub(super) fn new(path: &Path, map: Mmap, stored: StoredTable, mask: Option<Range<usize>>) -> Result<Self> {
+    /// The scale is out of range, a value is not finite, or a row is not that of exactly one token.
+    pub(super) fn new(path: &Path, map: Mmap, stored: StoredTable, token_rows: StoredTokenRows) -> Result<Self> {
         let StoredTable { name, dtype, rows, columns, scale, data } = stored;
         // SAFETY: the bytes stay where they are, unchanged, for as long as the map exists, however it is moved; the
         // map is owned by the same value as the table, is dropped after it, and `table` gives it out only for as long
         // as that value is borrowed.
         let bytes: &'static [u8] = unsafe { std::slice::from_raw_parts(map.as_ptr(), map.len()) };
-        let table = Table::new(dtype, rows, columns, scale, &bytes[data], mask.map(|range| &bytes[range]))
-            .map_err(|error| Error::artifact(path, error.to_string()))?;
+        let refused = |error: Error| Error::artifact(path, error.to_string());
+        let (mask, list) = match token_rows {
+            StoredTokenRows::Own => (None, None),
+            StoredTokenRows::Unmasked(range) => (Some(&bytes[range]), None),
+            StoredTokenRows::Listed(range) => (None, Some(bytes[range].as_chunks::<4>().0)),
+        };
+        let mut table = Table::new(dtype, rows, columns, scale, &bytes[data], mask).map_err(refused)?;
+        if let Some(list) = list {
+            table = table.with_token_rows(list).map_err(refused)?;
+        }
         if let Some(index) = table.first_non_finite() {
             let reason = format!("{name}: value at row {}, column {} is not finite", index / columns, index % columns);
             return Err(Error::artifact(path, reason));

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::Dtype as TensorDtype;
 use serde_json::{Map, Value};
 
-use super::header::{Header, StoredTable};
+use super::header::{Header, StoredTable, StoredTokenRows};
 use super::lookup::Metadata;
 use super::mapped::{MappedTable, map};
 use crate::error::{Error, Result};
@@ -65,7 +65,7 @@ impl NgramArtifact {
         same_languages(&header, &lookup.languages)?;
         let ngrams = ngrams(&header, stored.rows)?;
         let projection = projection(&header, &stored, lookup.languages.len())?;
-        let table = MappedTable::new(path, map, stored, None)?;
+        let table = MappedTable::new(path, map, stored, StoredTokenRows::Own)?;
         let largest = table.table().largest() * projection.as_ref().map_or(1.0, Projection::gain);
         if largest > LARGEST_LOGIT {
             let reason =

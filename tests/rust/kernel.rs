@@ -28,7 +28,7 @@ fn finite(format: Format) -> Vec<u8> {
 fn pooled(kernel: Kernel, table: &Table<'_>, ids: &[u32], pooling: Pooling) -> Option<Vec<f32>> {
     let mut logits = vec![f32::NAN; table.columns()];
     let count = pool_with(kernel, table, ids, pooling, &mut Scratch::default(), &mut logits).expect("room");
-    assert_eq!(count, ids.iter().filter(|&&id| table.has_row(id)).count());
+    assert_eq!(count, ids.iter().filter(|&&id| table.row_of(id).is_some()).count());
     (count > 0).then_some(logits)
 }
 

@@ -65,6 +65,36 @@ impl Case {
     }
 }
 
+/// The rows of a case that are not masked, in another order, and the number of each token's.
+struct Compact {
+    dtype: DType,
+    rows: usize,
+    columns: usize,
+    scale: f32,
+    data: Vec<u8>,
+    row_of_token: Vec<[u8; 4]>,
+}
+
+impl Compact {
+    fn of(case: &Case, seed: u64, without_row: usize) -> Self {
+        let mut tokens: Vec<u32> = (0..case.rows as u32).filter(|&id| case.row(id).is_some()).collect();
+        tokens.sort_by_key(|&id| (u64::from(id) ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut row_of_token = vec![(-1_i32).to_le_bytes(); case.rows + without_row];
+        let (mut data, width) = (Vec::new(), case.columns * case.dtype.size());
+        for (row, &id) in (0_i32..).zip(&tokens) {
+            row_of_token[id as usize] = row.to_le_bytes();
+            data.extend_from_slice(&case.data[id as usize * width..][..width]);
+        }
+        let (dtype, rows, columns, scale) = (case.dtype, tokens.len(), case.columns, case.scale);
+        Self { dtype, rows, columns, scale, data, row_of_token }
+    }
+
+    fn table(&self) -> Table<'_> {
+        let table = Table::new(self.dtype, self.rows, self.columns, self.scale, &self.data, None).expect("valid");
+        table.with_token_rows(&self.row_of_token).expect("every row once")
+    }
+}
+
 /// `length` stored values of `dtype`, finite.
 fn stored(dtype: DType, length: usize) -> BoxedStrategy<Vec<u8>> {
     match dtype {
@@ -117,6 +147,27 @@ proptest! {
         prop_assert_eq!(bits(&case), bits(&shuffled));
         shuffled.ids.reverse();
         prop_assert_eq!(bits(&case), bits(&shuffled));
+    }
+
+    /// Dropping masked rows, putting the others in any order and adding tokens without a row changes no bit.
+    #[test]
+    fn a_table_of_some_tokens_is_one_with_the_others_masked(
+        case in cases(any_dtype(), 1e-3_f32..10.0),
+        seed: u64,
+        without_row in 0_usize..3,
+    ) {
+        let of_some = Compact::of(&case, seed, without_row);
+        let table = of_some.table();
+        for id in 0..case.rows as u32 + 5 {
+            prop_assert_eq!(table.row_of(id).is_some(), case.row(id).is_some());
+        }
+        for pooling in Pooling::ALL {
+            let mut logits = vec![f32::NAN; case.columns];
+            let count = pool(&table, &case.ids, pooling, &mut Scratch::default(), &mut logits).expect("room");
+            let found = (count > 0).then(|| logits.into_iter().map(f32::to_bits).collect::<Vec<_>>());
+            let expected = case.pooled(pooling).map(|logits| logits.into_iter().map(f32::to_bits).collect::<Vec<_>>());
+            prop_assert_eq!(found, expected, "{}", pooling.name());
+        }
     }
 
     #[test]
