@@ -1,4 +1,4 @@
-"""A copy of a model whose rarely seen tokens are masked, and what that changes."""
+"""A copy of a model whose rarely seen tokens are masked or have no row, and what that changes."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class FilterResult:
     """What filtering did to the table.
 
     Attributes:
-        threshold: tokens seen fewer times are masked.
+        threshold: tokens seen fewer times are masked, or have no row.
         tokens: tokens of the vocabulary.
-        masked_before: of those, the ones that were masked already.
-        masked: the ones that are masked now.
+        masked_before: of those, the ones that were masked, or had no row, already.
+        masked: the ones that are so now.
         share_lost: of the counted occurrences, those of the tokens under the threshold, 0..1.
         bytes_before: size of the table's file.
         bytes: that of the new one.
@@ -77,12 +77,14 @@ def filter_model(
     threshold: int,
     output: Path,
     dtype: TableDType = TableDType.E3M4,
+    compact: bool = False,
 ) -> FilterResult:
-    """Write a copy of a model directory with one table, in which rare tokens are masked.
+    """Write a copy of a model directory with one table, in which rare tokens are masked or have no row.
 
     Tokens seen fewer than ``threshold`` times, and those that were masked before, are left out of pooling by the
-    detector; their rows are zeros, so that the file compresses. The model itself is not changed. The copy is written
-    under a temporary name and renamed when it is whole.
+    detector. A mask leaves rows of zeros, which compress; a table that has rows of some tokens only gets no mask, but
+    loses rows. The model itself is not changed. The copy is written under a temporary name and renamed when it is
+    whole.
 
     Args:
         model_path: the model directory.
@@ -91,6 +93,7 @@ def filter_model(
         threshold: at least 1.
         output: the new model directory, which must not exist yet.
         dtype: which table to copy.
+        compact: drop rows rather than mask them, whatever the table is.
 
     Raises:
         OSError: a file cannot be read or written.
@@ -102,14 +105,15 @@ def filter_model(
     model = open_model(model_path, dtype)
     require_same_tokens(counts, counts_path, model)
     rare = counts.counts < threshold
-    mask = (rare | ~model.kept_tokens).astype(np.uint8)
-    if mask.all():
+    kept = ~rare & model.kept_tokens
+    if not kept.any():
         raise WLDetectError(
             f"{counts_path}: expected tokens seen {threshold} times or more, found none: all would be masked"
         )
+    masked = int(np.count_nonzero(~kept))
     record = {
         "min_count_threshold": threshold,
-        "masked": int(mask.sum()),
+        "masked": masked,
         "table": dtype.value,
         "token_counts": {
             "corpus_sha256": counts.corpus,
@@ -119,12 +123,14 @@ def filter_model(
         "wldetect_version": __version__,
     }
     provenance = read_provenance(model) | {"filter": record}
-    stored = model.table.stored.copy()
-    stored[mask != 0] = 0
+    if compact or model.table.row_of_token is not None:
+        filtered = model.table.with_rows_of(kept)
+    else:
+        stored = model.table.stored.copy()
+        stored[~kept] = 0
+        filtered = replace(model.table, stored=stored, mask=(~kept).astype(np.uint8))
     table = replace(
-        model.table,
-        stored=stored,
-        mask=mask,
+        filtered,
         min_count=threshold,
         metadata={**model.table.metadata, "provenance": json.dumps(provenance, ensure_ascii=False)},
     )
@@ -142,7 +148,7 @@ def filter_model(
         threshold=threshold,
         tokens=model.n_tokens,
         masked_before=int(np.count_nonzero(~model.kept_tokens)),
-        masked=int(mask.sum()),
+        masked=masked,
         share_lost=threshold_effects(counts.counts, [threshold])[0].share_lost,
         bytes_before=before.stat().st_size,
         bytes=after.stat().st_size,
@@ -191,7 +197,7 @@ def format_filter_report(result: FilterResult, before: Answers | None = None, af
             ("texts without an answer", f"{old.unanswered:,}", f"{new.unanswered:,}"),
         ]
     lines = [
-        f"threshold {result.threshold:,}: {newly:,} of {result.tokens:,} tokens newly masked "
+        f"threshold {result.threshold:,}: {newly:,} of {result.tokens:,} tokens newly left out "
         f"({newly / max(result.tokens, 1):.1%}), {result.share_lost:.4%} of the counted occurrences lost",
         f"{'':<24} {'before':>12} {'after':>12}",
         *(f"{name:<24} {left:>12} {right:>12}" for name, left, right in rows),

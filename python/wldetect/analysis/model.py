@@ -52,14 +52,13 @@ class ModelDirectory:
 
     @property
     def n_tokens(self) -> int:
-        """V: rows of the table."""
-        return len(self.table.stored)
+        """V: tokens that could have a row in the table."""
+        return self.table.n_tokens
 
     @property
     def kept_tokens(self) -> NDArray[np.bool_]:
-        """bool [V]: the tokens that are not masked."""
-        mask = self.table.mask
-        return np.ones(self.n_tokens, dtype=bool) if mask is None else mask == 0
+        """bool [V]: the tokens that have a row, not a masked one."""
+        return self.table.kept_tokens
 
 
 def open_model(path: Path, dtype: TableDType = TableDType.E3M4) -> ModelDirectory:

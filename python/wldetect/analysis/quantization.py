@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +116,7 @@ def measure_quantization(
     """
     model = open_model(model_path, TableDType.FLOAT32)
     logits = np.concatenate(list(model.table.logits()))
-    kept = logits[model.kept_tokens]
+    kept = logits[model.table.kept_rows]
     with tempfile.TemporaryDirectory(prefix="wldetect-") as name:
         scorer = _Scorer(model, Path(name), texts, threads, progress)
         exact = scorer.score(model.table)
@@ -174,7 +174,7 @@ class _Scorer:
     def score_variant(
         self, logits: NDArray[np.float32], scales: NDArray[np.float32], variant: Variant
     ) -> tuple[Answers, NDArray[np.uint8]]:
-        """The answers of ``logits`` [V, L] stored as ``variant``, and the codes, uint8 [V, L]."""
+        """The answers of ``logits`` [rows, L] stored as ``variant``, and the codes, uint8 [rows, L]."""
         name = variant.format
         codes = np.concatenate([chunk for _, chunk in encoded_chunks(logits, scales, name)])
         match variant.granularity:
@@ -185,7 +185,7 @@ class _Scorer:
         return self.score(table, f"{name}, {variant.granularity.value}, {variant.range_name}"), codes
 
     def _table(self, stored: NDArray[np.generic], dtype: TableDType, scale: float) -> TableFile:
-        return TableFile(dtype, stored, scale, self._model.table.mask, None, self._model.table.metadata)
+        return replace(self._model.table, dtype=dtype, stored=stored, scale=scale)
 
     def score(self, table: TableFile, name: str = "float32") -> Answers:
         """The answers of ``table``."""

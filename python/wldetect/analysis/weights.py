@@ -42,7 +42,7 @@ class TokenWeights:
     Attributes:
         counts: int64 [V], occurrences in training.
         weights: float32 [V], learned weights; training starts them at 1.
-        row_norms: float32 [V], Euclidean norms of the table's rows, in logits.
+        row_norms: float32 [V], Euclidean norms of the table's rows, in logits; 0 for tokens without one.
     """
 
     counts: NDArray[np.int64]
@@ -114,7 +114,7 @@ def analyze_weights(model: ModelDirectory, counts: TokenCounts) -> TokenWeights:
     if len(counts.counts) != len(weights):
         raise ArtifactError(f"token counts: expected {len(weights)}, one a token, found {len(counts.counts)}")
     norms = np.concatenate([np.linalg.norm(rows, axis=1) for rows in model.table.logits()])
-    return TokenWeights(counts.counts, weights, norms.astype(np.float32))
+    return TokenWeights(counts.counts, weights, model.table.by_token(norms.astype(np.float32)))
 
 
 def count_bins(tokens: TokenWeights) -> list[CountBin]:

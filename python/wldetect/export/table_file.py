@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -17,7 +17,7 @@ from wldetect.errors import ArtifactError
 from wldetect.export.quantize import TableDType
 from wldetect.files import atomic_path
 
-__all__ = ["TableFile", "read_table_file", "read_tensors", "write_table_file", "write_tensors"]
+__all__ = ["TableFile", "number_rows", "read_table_file", "read_tensors", "write_table_file", "write_tensors"]
 
 _CHUNK_ROWS = 16_384
 # Bytes of a cache line.
@@ -32,11 +32,13 @@ class TableFile:
 
     Attributes:
         dtype: how values are stored.
-        stored: uint8 codes or float32, [V, L]; stored value x scale = logit.
+        stored: uint8 codes or float32, [rows, L]; stored value x scale = logit.
         scale: see there.
-        mask: uint8 [V], not zero for tokens that are left out of pooling; None: none is.
-        min_count: tokens seen fewer times in training are among the masked ones; None: no such threshold was set.
+        mask: uint8 [rows], not zero for tokens that are left out of pooling; None: none is.
+        min_count: tokens seen fewer times in training are masked or have no row; None: no such threshold was set.
         metadata: text by key: languages, pooling, tokenizer fingerprint, provenance.
+        row_of_token: int32 [V], the number of each token's row, -1: it has none; None: token i has row i. Only where
+            there is no mask.
     """
 
     dtype: TableDType
@@ -45,6 +47,36 @@ class TableFile:
     mask: NDArray[np.uint8] | None
     min_count: int | None
     metadata: Mapping[str, str]
+    row_of_token: NDArray[np.int32] | None = None
+
+    @property
+    def n_tokens(self) -> int:
+        """V: tokens that could have a row."""
+        return len(self.stored if self.row_of_token is None else self.row_of_token)
+
+    @property
+    def kept_rows(self) -> NDArray[np.bool_]:
+        """bool [rows]: those that are not masked."""
+        return np.ones(len(self.stored), dtype=bool) if self.mask is None else self.mask == 0
+
+    @property
+    def kept_tokens(self) -> NDArray[np.bool_]:
+        """bool [V]: the tokens that have a row, not a masked one."""
+        return self.kept_rows if self.row_of_token is None else self.row_of_token >= 0
+
+    def by_token(self, values: NDArray[Any]) -> NDArray[Any]:
+        """One of ``values`` [rows, ...] for each token, [V, ...]; zeros for those without a row."""
+        if self.row_of_token is None:
+            return values
+        found = np.zeros((self.n_tokens, *values.shape[1:]), dtype=values.dtype)
+        kept = self.kept_tokens
+        found[kept] = values[self.row_of_token[kept]]
+        return found
+
+    def with_rows_of(self, tokens: NDArray[np.bool_]) -> TableFile:
+        """The same table with rows of ``tokens`` only, bool [V], which have one now; in the order of their ids."""
+        numbers = np.arange(len(self.stored), dtype=np.int32) if self.row_of_token is None else self.row_of_token
+        return replace(self, stored=self.stored[numbers[tokens]], mask=None, row_of_token=number_rows(tokens))
 
     def logits(self, chunk_rows: int = _CHUNK_ROWS) -> Iterator[NDArray[np.float32]]:
         """The rows in order as logits, float32 [n, L], n at most ``chunk_rows``."""
@@ -53,6 +85,11 @@ class TableFile:
             if self.dtype is not TableDType.FLOAT32:
                 rows = _core.fp8_decode(rows, cast(Literal["e3m4", "e4m3fn"], self.dtype.value))
             yield rows * np.float32(self.scale)
+
+
+def number_rows(tokens: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The number of each token's row where ``tokens`` have one, bool [V], in the order of their ids; int32 [V]."""
+    return np.where(tokens, np.cumsum(tokens) - 1, -1).astype(np.int32)
 
 
 def write_table_file(path: Path, table: TableFile) -> Path:
@@ -69,6 +106,8 @@ def write_table_file(path: Path, table: TableFile) -> Path:
     }
     if table.mask is not None:
         tensors["zero_weight_mask"] = table.mask
+    if table.row_of_token is not None:
+        tensors["row_of_token"] = table.row_of_token
     if table.min_count is not None:
         tensors["min_count_threshold"] = np.array([table.min_count], dtype=np.int32)
     return write_tensors(path, tensors, table.metadata)
@@ -141,7 +180,8 @@ def read_table_file(path: Path, dtype: TableDType) -> TableFile:
 
     Raises:
         OSError: it cannot be read.
-        ArtifactError: it is not a whole safetensors file, or a tensor is missing or of another type or shape.
+        ArtifactError: it is not a whole safetensors file, a tensor is missing or of another type or shape, or a row is
+            not that of exactly one token.
     """
     tensors, metadata = read_tensors(path)
 
@@ -150,7 +190,7 @@ def read_table_file(path: Path, dtype: TableDType) -> TableFile:
             raise ArtifactError(f"{path}: {name}: tensor missing; found {sorted(tensors)}")
         found = tensors[name]
         if found.dtype != kind or (shape and found.shape != shape):
-            expected = f"{np.dtype(kind).name} {list(shape) or '[V, L]'}"
+            expected = f"{np.dtype(kind).name} {list(shape) or '[rows, L]'}"
             raise ArtifactError(f"{path}: {name}: expected {expected}, found {found.dtype.name} {list(found.shape)}")
         return found
 
@@ -162,4 +202,14 @@ def read_table_file(path: Path, dtype: TableDType) -> TableFile:
         raise ArtifactError(f"{path}: lookup_table: expected 2 dimensions, found {stored.ndim}")
     mask = tensor("zero_weight_mask", np.uint8, len(stored)) if "zero_weight_mask" in tensors else None
     min_count = int(tensor("min_count_threshold", np.int32, 1)[0]) if "min_count_threshold" in tensors else None
-    return TableFile(dtype, stored, float(tensor("scale", np.float32, 1)[0]), mask, min_count, metadata)
+    row_of_token = None
+    if "row_of_token" in tensors:
+        row_of_token = tensor("row_of_token", np.int32, tensors["row_of_token"].size)
+        if mask is not None:
+            raise ArtifactError(f"{path}: zero_weight_mask: expected none beside row_of_token, found one")
+        if not np.array_equal(np.sort(row_of_token[row_of_token != -1]), np.arange(len(stored))):
+            raise ArtifactError(
+                f"{path}: row_of_token: expected each of {len(stored)} rows once and -1, found other numbers"
+            )
+    scale = float(tensor("scale", np.float32, 1)[0])
+    return TableFile(dtype, stored, scale, mask, min_count, metadata, row_of_token)

@@ -16,6 +16,8 @@ from wldetect import ArtifactError, WLDetect, WLDetectError
 from wldetect.analysis.answers import answer
 from wldetect.analysis.counts import TokenCounts
 from wldetect.analysis.filter import compressed_size, filter_model, format_filter_report, write_filter_report
+from wldetect.analysis.model import open_model
+from wldetect.analysis.weights import analyze_weights
 from wldetect.evaluation import LabelledTexts
 from wldetect.export.quantize import TableDType
 
@@ -79,6 +81,36 @@ def test_what_the_copy_holds(model: Path, counts: TokenCounts, tmp_path: Path) -
         metadata = file.metadata()
     assert json.loads(metadata["provenance"]) == provenance
     assert json.loads(metadata["languages"]) == LANGUAGES
+
+
+@pytest.mark.parametrize("dtype", list(TableDType))
+def test_a_compact_copy_is_one_with_a_mask(dtype: TableDType, model: Path, counts: TokenCounts, tmp_path: Path) -> None:
+    masked = filter_model(model, counts, WHERE, 10, tmp_path / "masked", dtype)
+    result = filter_model(model, counts, WHERE, 10, tmp_path / "compact", dtype, compact=True)
+    assert replace(result, bytes=masked.bytes, compressed=masked.compressed) == masked
+    table = load_file(tmp_path / "compact" / dtype.file_name)
+    assert "zero_weight_mask" not in table
+    assert table["row_of_token"].tolist() == [0, 1, -1, -1, 2]
+    assert (table["shape"].tolist(), table["min_count_threshold"].tolist()) == ([3, 3], [10])
+    detectors = [WLDetect.load(tmp_path / name, table=dtype.value) for name in ("masked", "compact")]
+    for text in ("kai die der", "die ab the kai", "der ab", *WORDS):
+        old, new = (detector.probabilities(text) for detector in detectors)
+        np.testing.assert_array_equal(new, old)
+
+
+def test_a_compact_model_is_analysed_and_filtered_again(model: Path, counts: TokenCounts, tmp_path: Path) -> None:
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    filter_model(model, counts, WHERE, 1, once, TableDType.FLOAT32, compact=True)
+    opened = open_model(once, TableDType.FLOAT32)
+    assert (opened.n_tokens, opened.kept_tokens.tolist()) == (5, [True, True, False, True, True])
+    norms = analyze_weights(opened, counts).row_norms
+    expected = [0.0 if word == "kai" else float(np.linalg.norm(row)) for word, row in WORDS.items()]
+    np.testing.assert_allclose(norms, expected, rtol=1e-6)
+    result = filter_model(once, counts, WHERE, 10, twice, TableDType.FLOAT32)
+    assert (result.tokens, result.masked_before, result.masked) == (5, 1, 2)
+    table = load_file(twice / "lookup_table_float32.safetensors")
+    assert table["row_of_token"].tolist() == [0, 1, -1, -1, 2]
+    np.testing.assert_array_equal(table["lookup_table"], [WORDS[word] for word in ("der", "the", "ab")])
 
 
 def test_tokens_that_were_masked_stay_masked(

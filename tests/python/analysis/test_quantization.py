@@ -34,6 +34,7 @@ from wldetect.analysis.variants import (
 )
 from wldetect.evaluation import LabelledTexts
 from wldetect.export.quantize import TableDType, choose_scale
+from wldetect.export.table_file import read_table_file, write_table_file
 
 from .conftest import LANGUAGES, WORDS
 
@@ -145,6 +146,17 @@ def test_masked_rows_count_for_nothing(make_model_dir: Callable[..., Path]) -> N
     masked, without = (measure_quantization(path, TEXTS, SOME, progress=False) for path in (model, plain))
     for one, other in zip(masked.variants, without.variants, strict=True):
         assert (one.errors, one.use, one.accuracy) == (other.errors, other.use, other.accuracy)
+
+
+def test_rows_that_are_not_there_count_for_nothing(make_model_dir: Callable[..., Path]) -> None:
+    words = {"loud": [0.0, 0.0, 1e6], **WORDS}
+    model = make_model_dir(LANGUAGES, words, dtype="float32", name="compact")
+    path = model / TableDType.FLOAT32.file_name
+    write_table_file(path, read_table_file(path, TableDType.FLOAT32).with_rows_of(np.arange(6) > 0))
+    plain = make_model_dir(LANGUAGES, WORDS, dtype="float32", name="plain")
+    compact, without = (measure_quantization(path, TEXTS, SOME, progress=False) for path in (model, plain))
+    assert compact.shape == without.shape == (5, 3)
+    assert compact.variants == without.variants
 
 
 def test_what_cannot_be_measured(make_model_dir: Callable[..., Path]) -> None:

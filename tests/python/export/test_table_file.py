@@ -5,16 +5,26 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from wldetect import ArtifactError, WLDetect
 from wldetect.export.quantize import TableDType
-from wldetect.export.table_file import TableFile, read_table_file, read_tensors, write_table_file, write_tensors
+from wldetect.export.table_file import (
+    TableFile,
+    number_rows,
+    read_table_file,
+    read_tensors,
+    write_table_file,
+    write_tensors,
+)
 
 LABELS = ["a", "b"]
 WORDS = {"ja": [4.0, 0.0], "no": [0.0, 4.0], "so": [-1.0, 2.0]}
@@ -44,6 +54,59 @@ def test_tables_read_back(dtype: TableDType, masked: bool, make_model_dir: Calla
     assert (WLDetect.load(model, table=dtype.value).predict("so") is None) == masked
 
 
+@pytest.mark.parametrize("dtype", list(TableDType))
+def test_tables_of_some_tokens_read_back(dtype: TableDType, make_model_dir: Callable[..., Path]) -> None:
+    model = make_model_dir(LABELS, WORDS, dtype=dtype.value, scale=0.5)
+    full = WLDetect.load(model, table=dtype.value).probabilities("ja so")
+    whole = read_table_file(model / dtype.file_name, dtype)
+    assert (whole.n_tokens, whole.kept_tokens.tolist(), whole.kept_rows.tolist()) == (3, [True] * 3, [True] * 3)
+    some = whole.with_rows_of(np.array([True, False, True]))
+    write_table_file(model / dtype.file_name, some)
+    assert set(load_file(model / dtype.file_name)) == {"lookup_table", "dtype", "shape", "scale", "row_of_token"}
+    again = read_table_file(model / dtype.file_name, dtype)
+    assert again.row_of_token is not None
+    assert (again.row_of_token.dtype, again.row_of_token.tolist()) == (np.int32, [0, -1, 1])
+    assert (again.n_tokens, again.kept_tokens.tolist(), again.kept_rows.tolist()) == (
+        3,
+        [True, False, True],
+        [True] * 2,
+    )
+    np.testing.assert_array_equal(np.concatenate(list(again.logits())), [WORDS["ja"], WORDS["so"]])
+    np.testing.assert_array_equal(again.by_token(np.array([5, 7])), [5, 0, 7])
+    np.testing.assert_array_equal(again.by_token(again.stored)[[0, 2]], whole.stored[[0, 2]])
+    detector = WLDetect.load(model, table=dtype.value)
+    assert detector.predict("no") is None
+    np.testing.assert_array_equal(detector.probabilities("ja no so"), full)
+    # Rows of some of these tokens, and in another order.
+    last = again.with_rows_of(np.array([False, False, True]))
+    assert last.row_of_token is not None
+    assert last.row_of_token.tolist() == [-1, -1, 0]
+    np.testing.assert_array_equal(last.stored, whole.stored[[2]])
+    turned = replace(again, stored=again.stored[::-1].copy(), row_of_token=np.array([1, -1, 0], dtype=np.int32))
+    write_table_file(model / dtype.file_name, turned)
+    np.testing.assert_array_equal(WLDetect.load(model, table=dtype.value).probabilities("ja no so"), full)
+    np.testing.assert_array_equal(turned.by_token(turned.stored), again.by_token(again.stored))
+    np.testing.assert_array_equal(turned.with_rows_of(turned.kept_tokens).stored, again.stored)
+
+
+def test_masked_rows_are_dropped_with_the_mask(make_model_dir: Callable[..., Path]) -> None:
+    model = make_model_dir(LABELS, WORDS, mask=["ja"])
+    table = read_table_file(model / TableDType.E3M4.file_name, TableDType.E3M4)
+    assert table.kept_tokens.tolist() == [False, True, True]
+    some = table.with_rows_of(table.kept_tokens)
+    assert some.mask is None
+    np.testing.assert_array_equal(some.stored, table.stored[1:])
+
+
+@given(st.lists(st.booleans(), max_size=50))
+def test_rows_are_numbered_in_the_order_of_ids(tokens: list[bool]) -> None:
+    expected, number = [], 0
+    for has_row in tokens:
+        expected.append(number if has_row else -1)
+        number += has_row
+    assert number_rows(np.array(tokens, dtype=bool)).tolist() == expected
+
+
 @pytest.mark.parametrize(
     ("name", "tensor", "reason"),
     [
@@ -54,10 +117,16 @@ def test_tables_read_back(dtype: TableDType, masked: bool, make_model_dir: Calla
         (
             "lookup_table",
             np.zeros((3, 2), dtype=np.int8),
-            r"lookup_table: expected uint8 \[V, L\], found int8 \[3, 2\]",
+            r"lookup_table: expected uint8 \[rows, L\], found int8 \[3, 2\]",
         ),
         ("lookup_table", np.zeros(6, dtype=np.uint8), "lookup_table: expected 2 dimensions, found 1"),
         ("zero_weight_mask", np.zeros(2, dtype=np.uint8), r"zero_weight_mask: expected uint8 \[3\], found uint8 \[2\]"),
+        ("row_of_token", np.array([0, 1, 2]), r"row_of_token: expected int32 \[3\], found int64 \[3\]"),
+        ("row_of_token", np.zeros((3, 1), dtype=np.int32), r"row_of_token: expected int32 \[3\], found int32 \[3, 1\]"),
+        *(
+            ("row_of_token", np.array(numbers, dtype=np.int32), "row_of_token: expected each of 3 rows once and -1")
+            for numbers in ([0, 1], [0, 1, 1, 2], [0, 1, 2, 3], [-2, 0, 1, 2], [])
+        ),
         ("min_count_threshold", np.array([1]), r"min_count_threshold: expected int32 \[1\], found int64 \[1\]"),
     ],
 )
@@ -73,6 +142,17 @@ def test_other_tables_are_refused(
     with pytest.raises(ArtifactError, match=reason) as caught:
         read_table_file(path, TableDType.E3M4)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_mask_beside_a_list_of_rows_is_refused(make_model_dir: Callable[..., Path]) -> None:
+    path = make_model_dir(LABELS, WORDS, mask=["ja"]) / TableDType.E3M4.file_name
+    table = read_table_file(path, TableDType.E3M4)
+    write_table_file(path, replace(table, row_of_token=np.arange(3, dtype=np.int32)))
+    reason = "zero_weight_mask: expected none beside row_of_token, found one"
+    with pytest.raises(ArtifactError, match=reason):
+        read_table_file(path, TableDType.E3M4)
+    with pytest.raises(ArtifactError, match=reason):
+        WLDetect.load(path.parent)
 
 
 def test_what_is_no_file_of_tensors_is_refused(make_model_dir: Callable[..., Path], tmp_path: Path) -> None:

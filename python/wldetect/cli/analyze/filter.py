@@ -20,8 +20,9 @@ NAME = "filter"
 HELP = "copy a model with rarely seen tokens masked"
 DESCRIPTION = """Write a copy of a model in which tokens seen fewer than N times in training are masked.
 
-Masked tokens are left out of pooling; their rows are zeros. The mask and the threshold stand in the table's file. The
-model itself is not changed. With --eval-data, both models are scored on it, side by side.
+Masked tokens are left out of pooling; their rows are zeros. With --compact they have no row at all, and of a table that
+has rows of some tokens only it is so anyway. The threshold stands in the table's file. The model itself is not changed.
+With --eval-data, both models are scored on it, side by side.
 
 examples:
   wldetect analyze filter --threshold 10
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_path(parser)
     add_table(parser)
     add_token_counts(parser)
+    parser.add_argument("--compact", action="store_true", help="drop the rows of these tokens rather than mask them")
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="the new model directory (default: MODEL-minN beside the model)"
     )
@@ -58,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     # Read before anything is written, so that a wrong path is found out now.
     texts = load_evaluation(options)
     before = None if texts is None else answer(model_path, texts, dtype, options.threads, name="before")
-    result = filter_model(model_path, counts, counts_path, options.threshold, output, dtype)
+    result = filter_model(model_path, counts, counts_path, options.threshold, output, dtype, options.compact)
     after = None if texts is None else answer(output, texts, dtype, options.threads, name="after")
     write_filter_report(result, output / REPORT_FILE, before, after)
     say(format_filter_report(result, before, after))
