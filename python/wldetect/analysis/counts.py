@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from wldetect import _core
 from wldetect.analysis.model import ModelDirectory, open_model
 from wldetect.config import ResolvedConfig
 from wldetect.data.columns import Columns, check_columns
-from wldetect.data.dataset import TokenizedDataset, prepare_dataset
+from wldetect.data.dataset import needs_texts, prepare_dataset
 from wldetect.data.files import FileKind, files_fingerprint, find_files
 from wldetect.data.readers import RowFile, open_rows
+from wldetect.data.token_counts import count_ids, count_training_tokens
 from wldetect.embeddings import EmbeddingSource
 from wldetect.errors import ArtifactError, EmbeddingError
 from wldetect.export.table_file import read_tensors, write_tensors
@@ -27,7 +28,6 @@ __all__ = [
     "COUNTS_FILE",
     "TokenCounts",
     "count_files",
-    "count_ids",
     "count_training_set",
     "other_corpus",
     "read_counts",
@@ -62,23 +62,10 @@ class TokenCounts:
         return int(self.counts.sum())
 
 
-def count_ids(chunks: Iterable[NDArray[np.integer]], n_tokens: int) -> NDArray[np.int64]:
-    """Occurrences of each id from 0 to ``n_tokens`` - 1, int64 [V]; larger ids are left out.
-
-    Args:
-        chunks: token ids, at least 0, [n] each.
-        n_tokens: V.
-    """
-    counts = np.zeros(n_tokens, dtype=np.int64)
-    for chunk in chunks:
-        counts += np.bincount(chunk[chunk < n_tokens], minlength=n_tokens)
-    return counts
-
-
 def count_training_set(
     config: ResolvedConfig, source: EmbeddingSource, cache_dir: Path, progress: bool = True
 ) -> TokenCounts:
-    """Count the tokens of the texts that ``config`` trains on, as training sees them in one epoch, but unchanged.
+    """Count the tokens of the texts that ``config`` trains on, as training sees them in its first epoch.
 
     Args:
         config: the training configuration.
@@ -95,19 +82,11 @@ def count_training_set(
         tokenizer = _core.Tokenizer(source.tokenizer_json())
     except ValueError as error:
         raise EmbeddingError(f"{source.describe()}: its tokenizer cannot be used: {error}") from error
-    dataset = prepare_dataset(config, tokenizer, cache_dir, n_rows=n_tokens, progress=progress)
-    counts = count_ids(_training_ids(dataset, progress), n_tokens)
+    dataset = prepare_dataset(
+        config, tokenizer, cache_dir, n_rows=n_tokens, keep_texts=needs_texts(config), progress=progress
+    )
+    counts = count_training_tokens(dataset, config, tokenizer, n_tokens, progress=progress)
     return TokenCounts(counts, len(dataset), dataset.report.fingerprint, tokenizer.sha256)
-
-
-def _training_ids(dataset: TokenizedDataset, progress: bool) -> Iterator[NDArray[np.integer]]:
-    """The token ids of all texts, a shard at a time."""
-    from tqdm import tqdm
-
-    with tqdm(total=len(dataset), desc="counting", unit=" texts", disable=None if progress else True) as bar:
-        for index, size in enumerate(dataset.sizes):
-            yield dataset.load(index).values
-            bar.update(int(size))
 
 
 def count_files(

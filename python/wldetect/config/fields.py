@@ -12,6 +12,7 @@ from wldetect.config.messages import found, problem
 
 __all__ = [
     "Count",
+    "Count32",
     "Device",
     "DeviceName",
     "DropoutRate",
@@ -107,6 +108,7 @@ def _check_text(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_check_text), Field(description="text")]
 Count = Annotated[int, Field(ge=0, description="int >= 0")]
+Count32 = Annotated[int, Field(ge=0, lt=2**31, description="int from 0 to 2147483647")]
 PositiveInt = Annotated[int, Field(gt=0, description="int > 0")]
 PositiveFloat = Annotated[float, Field(gt=0, description="float > 0")]
 NonNegativeFloat = Annotated[float, Field(ge=0, description="float >= 0")]

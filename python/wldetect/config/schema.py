@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from wldetect.config.dataset import DatasetConfig
 from wldetect.config.features import FeaturesConfig
-from wldetect.config.fields import Section, Text
+from wldetect.config.fields import Count32, Section, Text
 from wldetect.config.messages import found, problem
 from wldetect.config.model import InferenceOverride
 from wldetect.config.training import TrainingOptions
@@ -44,10 +44,12 @@ class OutputConfig(Section):
     Attributes:
         artifacts_dir: directory of the finished model, created where it is missing.
         float32_table: also write the table before quantization, to measure what quantization costs.
+        min_token_count: leave out the rows of tokens that training saw fewer times; 0: all tokens have a row.
     """
 
     artifacts_dir: Text
     float32_table: bool = False
+    min_token_count: Count32 = 0
 
 
 class TrainingConfig(Section):

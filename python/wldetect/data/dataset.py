@@ -35,7 +35,7 @@ from wldetect.data.shards import Shard, ShardWriter, read_shard
 from wldetect.data.sources import read_source
 from wldetect.errors import DataError
 
-__all__ = ["DatasetReport", "TokenizedDataset", "prepare_dataset"]
+__all__ = ["DatasetReport", "TokenizedDataset", "needs_texts", "prepare_dataset"]
 
 # Raised whenever the layout or the meaning of the cached files changes.
 _CACHE_VERSION = 3
@@ -114,6 +114,17 @@ class TokenizedDataset:
         """The file of what cleaning did (see `wldetect.data.cleaning.Cleaner.report`); None: nothing was cleaned."""
         path = None if self.path is None else self.path / _CLEANING
         return path if path is not None and path.is_file() else None
+
+
+def needs_texts(config: ResolvedConfig) -> bool:
+    """Whether training needs the texts and not only their ids: changed texts can only be tokenized when they have been,
+    and n-grams and words are those of texts."""
+    options = config.training
+    return (
+        options.training.augmentation.active
+        or config.model.features.ngrams is not None
+        or bool(options.dataset.length_bands)
+    )
 
 
 def prepare_dataset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,36 @@ from numpy.typing import NDArray
 from wldetect._core import COMPILED_TOKENIZER, Tokenizer
 from wldetect.config import ModelConfig, dump_model_config
 from wldetect.embeddings.base import EmbeddingMatrix
+from wldetect.errors import WLDetectError
 from wldetect.export.ngram_file import NGRAM_TABLE_ID, ngram_file_names, ngram_table_id, write_ngram_file
 from wldetect.export.quantize import TableDType, choose_scale, quantize
 from wldetect.export.table import table_chunks
-from wldetect.export.table_file import TableFile, write_table_file, write_tensors
+from wldetect.export.table_file import TableFile, number_rows, write_table_file, write_tensors
 from wldetect.files import atomic_path
 from wldetect.training.model import LanguageModel
 
-__all__ = ["FORMAT_VERSION", "ModelFiles", "write_model"]
+__all__ = ["FORMAT_VERSION", "ModelFiles", "SeenTokens", "write_model"]
 
 # Must agree with the Rust core's artifact module.
 FORMAT_VERSION = "1"
+
+
+@dataclass(frozen=True, eq=False)
+class SeenTokens:
+    """Which tokens a lookup table has rows of.
+
+    Attributes:
+        counts: int64 [V], how often training saw each token.
+        min_count: tokens seen fewer times have no row.
+    """
+
+    counts: NDArray[np.int64]
+    min_count: int
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """bool [V]: the tokens that have one."""
+        return self.counts >= self.min_count
 
 
 @dataclass(frozen=True)
@@ -38,6 +57,7 @@ class ModelFiles:
         config: the model configuration, its languages those that were trained.
         tokenizer_json: text of the tokenizer whose ids number the rows.
         provenance: where the model comes from: configuration, corpus, versions, seed; plain data for JSON.
+        seen: tokens that have a row in the lookup tables; None: all have.
     """
 
     model: LanguageModel
@@ -45,6 +65,7 @@ class ModelFiles:
     config: ModelConfig
     tokenizer_json: str
     provenance: Mapping[str, Any]
+    seen: SeenTokens | None = None
 
 
 def write_model(files: ModelFiles, directory: Path, dtypes: Sequence[TableDType]) -> list[Path]:
@@ -55,12 +76,13 @@ def write_model(files: ModelFiles, directory: Path, dtypes: Sequence[TableDType]
     model does not write are removed.
 
     Raises:
-        WLDetectError: the table holds a value that is not finite.
+        WLDetectError: the table holds a value that is not finite, or no token was seen often enough to have a row.
         OSError: there is no room, or the directory cannot be written.
     """
     metadata = _metadata(files)
     mask = _mask(files.model)
-    largest = max((float(np.abs(chunk).max()) for chunk in table_chunks(files.model, files.matrix)), default=0.0)
+    tokens = _tokens(files.seen, mask)
+    largest = max((float(np.abs(chunk).max(initial=0.0)) for chunk in _rows(files, tokens)), default=0.0)
     directory.mkdir(parents=True, exist_ok=True)
     for dtype in TableDType:
         (directory / dtype.file_name).unlink(missing_ok=True)
@@ -79,8 +101,11 @@ def write_model(files: ModelFiles, directory: Path, dtypes: Sequence[TableDType]
         written += [write_ngram_file(directory, ngrams, dtype, shared) for dtype in by_name.values()]
     for dtype in dtypes:
         scale = choose_scale(largest, dtype)
-        table = quantize(table_chunks(files.model, files.matrix), scale, dtype)
-        file = TableFile(dtype, table, scale, mask, None, metadata)
+        table = quantize(_rows(files, tokens), scale, dtype)
+        if files.seen is None or tokens is None:
+            file = TableFile(dtype, table, scale, mask, None, metadata)
+        else:
+            file = TableFile(dtype, table, scale, None, files.seen.min_count, metadata, number_rows(tokens))
         written.append(write_table_file(directory / dtype.file_name, file))
     return written
 
@@ -101,6 +126,27 @@ def _metadata(files: ModelFiles) -> dict[str, str]:
 
 def _mask(model: LanguageModel) -> NDArray[np.uint8] | None:
     return None if model.token_mask is None else model.token_mask.cpu().numpy().astype(np.uint8)
+
+
+def _tokens(seen: SeenTokens | None, mask: NDArray[np.uint8] | None) -> NDArray[np.bool_] | None:
+    """The tokens that have a row of their own, bool [V]; None: token i has row i."""
+    if seen is None:
+        return None
+    tokens = seen.kept if mask is None else seen.kept & (mask == 0)
+    if not tokens.any():
+        raise WLDetectError(
+            f"output.min_token_count: expected tokens that training saw {seen.min_count} times or more, found none"
+        )
+    return tokens
+
+
+def _rows(files: ModelFiles, tokens: NDArray[np.bool_] | None) -> Iterator[NDArray[np.float32]]:
+    """The rows of the lookup table in chunks, float32 [n, L], those of ``tokens`` only."""
+    first = 0
+    for chunk in table_chunks(files.model, files.matrix):
+        end = first + len(chunk)
+        yield chunk if tokens is None else chunk[tokens[first:end]]
+        first = end
 
 
 def _projection(model: LanguageModel) -> dict[str, NDArray[Any]]:

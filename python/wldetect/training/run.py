@@ -23,13 +23,14 @@ from wldetect import _core
 from wldetect.config import ModelConfig, ResolvedConfig, resolve_path
 from wldetect.data.augment import Augmentation
 from wldetect.data.batches import BatchLoader
-from wldetect.data.dataset import DatasetReport, TokenizedDataset, prepare_dataset
+from wldetect.data.dataset import DatasetReport, TokenizedDataset, needs_texts, prepare_dataset
 from wldetect.data.encoding import make_ngrams
+from wldetect.data.token_counts import count_training_tokens
 from wldetect.embeddings import EmbeddingMatrix, EmbeddingSource, open_sources
 from wldetect.errors import EmbeddingError
 from wldetect.evaluation.flores import LabelledTexts
 from wldetect.export.quantize import TableDType
-from wldetect.export.writer import ModelFiles, write_model
+from wldetect.export.writer import ModelFiles, SeenTokens, write_model
 from wldetect.files import atomic_path, default_cache_dir
 from wldetect.training.checkpoint import CheckpointStore
 from wldetect.training.log import TrainingLog
@@ -152,10 +153,7 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
             tokenizer,
             around.cache_dir,
             n_rows=matrix.shape[0],
-            # Changed texts can only be tokenized when they have been, and n-grams and words are those of texts.
-            keep_texts=options.augmentation.active
-            or features is not None
-            or bool(config.training.dataset.length_bands),
+            keep_texts=needs_texts(config),
             progress=around.progress,
         )
     report = dataset.report
@@ -214,7 +212,12 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
     )
     if processes.is_first:
         provenance = _provenance(config, source, dataset, tokenizer, result)
-        files = ModelFiles(model, matrix, model_config, tokenizer_json, provenance)
+        rows = None
+        if config.training.output.min_token_count:
+            counts = count_training_tokens(dataset, config, tokenizer, matrix.shape[0], progress=around.progress)
+            rows = SeenTokens(counts, config.training.output.min_token_count)
+            say(f"rows: {np.count_nonzero(rows.kept):,} of {len(counts):,} tokens ({clock.lap('counting'):.1f} s)")
+        files = ModelFiles(model, matrix, model_config, tokenizer_json, provenance, rows)
         dtypes = [TableDType.FLOAT32] if config.training.output.float32_table else []
         # The default table comes last: once it is there, everything is.
         written = write_model(files, directory, [*dtypes, TableDType.E4M3FN, TableDType.E3M4])

@@ -19,7 +19,6 @@ from wldetect import ArtifactError, DataError
 from wldetect.analysis.counts import (
     TokenCounts,
     count_files,
-    count_ids,
     other_corpus,
     read_counts,
     require_same_tokens,
@@ -27,6 +26,7 @@ from wldetect.analysis.counts import (
     write_frequency_table,
 )
 from wldetect.analysis.model import open_model, read_provenance
+from wldetect.data.token_counts import count_ids
 
 
 @settings(deadline=None)

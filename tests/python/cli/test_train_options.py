@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from .project import LANGUAGES, Fails, Project, Run
@@ -160,3 +161,35 @@ def test_held_out_texts_are_another_run(tiny_project: Project, run: Run, fails: 
 def test_a_project_without_augmentation_keeps_no_texts(tiny_project: Project, run: Run, private_cache: Path) -> None:
     assert run(*tiny_project.train(*QUICK)).status == 0
     assert not any(b"balo" in path.read_bytes() for path in (private_cache / "tokens").rglob("*.bin"))
+
+
+WITH_TEXTS = [
+    *("--set", "training.augmentation.uppercase=0.5"),
+    *("--set", "dataset.balance_languages=true"),
+    *("--set", "dataset.length_bands=[1]"),
+]
+
+
+@pytest.mark.parametrize("options", [[], WITH_TEXTS])
+def test_tokens_seen_too_rarely_have_no_row(
+    options: list[str], tiny_project: Project, run: Run, tmp_path: Path
+) -> None:
+    from wldetect.analysis.counts import read_counts
+    from wldetect.export.quantize import TableDType
+    from wldetect.export.table_file import read_table_file
+
+    quick = [*options, "--set", "training.num_epochs=1"]
+    file = tmp_path / "counts.safetensors"
+    counted = run("analyze", "token-frequency", "--config", str(tiny_project.config), *quick, "--output", str(file))
+    assert counted.status == 0, counted.err
+    counts = read_counts(file).counts
+    threshold = int(np.median(counts[counts > 0]))
+    outcome = run(*tiny_project.train(*QUICK, *quick, "--set", f"output.min_token_count={threshold}"))
+    assert outcome.status == 0, outcome.err
+    kept = counts >= threshold
+    assert 0 < kept.sum() < np.count_nonzero(counts)
+    assert f"rows: {kept.sum():,} of {len(counts):,} tokens" in outcome.out
+    for dtype in (TableDType.E3M4, TableDType.E4M3FN):
+        table = read_table_file(tiny_project.output / dtype.file_name, dtype)
+        np.testing.assert_array_equal(table.kept_tokens, kept)
+        assert (len(table.stored), table.min_count) == (kept.sum(), threshold)

@@ -33,6 +33,7 @@ SHORTHAND = {
         "projection, ngrams, loss, augmentation, precision, compile, prefetch_batches, log_every, eval_every, "
         "tensorboard, device"
     ),
+    "$OUTPUT": "unknown key; expected one of artifacts_dir, float32_table, min_token_count",
     "$NGRAM_TRAINING": "unknown key; expected one of learning_rate, drop_tokens, drop_ngrams",
     "$TRAINING_FILE": (
         "unknown key; expected one of model_config_path, dataset, training, evaluation, output, inference, features"
@@ -297,6 +298,12 @@ languages: {a: 0}
     output: missing required key; expected a mapping
 output: {}
     output.artifacts_dir: missing required key; expected text
+output: {artifacts_dir: out, min_token_count: -1}
+    output.min_token_count: expected int from 0 to 2147483647, found -1 (int)
+output: {artifacts_dir: out, min_token_count: 2147483648}
+    output.min_token_count: expected int from 0 to 2147483647, found 2147483648 (int)
+output: {artifacts_dir: out, min_token_counts: 3}
+    output.min_token_counts: $OUTPUT; did you mean 'min_token_count'?
 """
 
 # The left side is a value for each dotted key of the command line, over a file with training.batch_size 8.

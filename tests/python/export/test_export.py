@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ from wldetect.config import ModelConfig, Pooling, load_model_config
 from wldetect.embeddings.base import ArrayMatrix
 from wldetect.export import table_file, writer
 from wldetect.export.quantize import TableDType, choose_scale, quantize
-from wldetect.export.writer import ModelFiles, write_model
+from wldetect.export.table_file import read_table_file
+from wldetect.export.writer import ModelFiles, SeenTokens, write_model
 from wldetect.training.lookup import WholeLookup
 from wldetect.training.model import LanguageModel
 
@@ -119,6 +121,42 @@ def test_a_directory_holds_what_was_trained(tmp_path: Path, mask: bool, pooling:
         metadata = file.metadata()
     assert json.loads(metadata["provenance"]) == files.provenance
     assert metadata["tokenizer_sha256"] == hashlib.sha256(TOKENIZER.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("mask", [False, True])
+def test_rows_of_tokens_seen_often_enough(tmp_path: Path, mask: bool) -> None:
+    files = make_files(mask=mask)
+    counts = np.arange(N_TOKENS, dtype=np.int64) * 3 % 17
+    write_model(files, tmp_path / "all", ALL)
+    write_model(replace(files, seen=SeenTokens(counts, 5)), tmp_path / "some", ALL)
+    expected = counts >= 5
+    if mask:
+        expected &= np.arange(N_TOKENS) % 7 != 3
+    largest = np.abs(table_of(files)[expected]).max()
+    for dtype in TableDType:
+        whole, some = (read_table_file(tmp_path / name / dtype.file_name, dtype) for name in ("all", "some"))
+        np.testing.assert_array_equal(some.kept_tokens, expected)
+        assert (some.n_tokens, some.min_count, some.mask) == (N_TOKENS, 5, None)
+        assert len(some.stored) == np.count_nonzero(expected)
+        # The scale is that of the rows there are.
+        assert some.scale == pytest.approx(choose_scale(float(largest), dtype), rel=1e-6)
+        if dtype is TableDType.FLOAT32:
+            np.testing.assert_array_equal(some.stored, whole.stored[expected])
+    detector = WLDetect.load(tmp_path / "some", table="float32")
+    original = WLDetect.load(tmp_path / "all", table="float32")
+    for token, has_row in enumerate(expected):
+        assert (detector.predict(f"w{token}") is not None) == has_row
+    kept, rare = np.flatnonzero(expected), np.flatnonzero(~expected)
+    text, more = " ".join(f"w{t}" for t in kept[:5]), " ".join(f"w{t}" for t in rare[:5])
+    np.testing.assert_array_equal(detector.probabilities(f"{more} {text}"), original.probabilities(text))
+
+
+def test_a_count_that_no_token_reaches_is_refused(tmp_path: Path) -> None:
+    seen = SeenTokens(np.full(N_TOKENS, 4, dtype=np.int64), 5)
+    reason = "output.min_token_count: expected tokens that training saw 5 times or more, found none"
+    with pytest.raises(WLDetectError, match=reason):
+        write_model(replace(make_files(), seen=seen), tmp_path / "model", ALL)
+    assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.parametrize("dtype", list(TableDType))
