@@ -22,6 +22,7 @@ __all__ = [
     "fp8_decode",
     "fp8_encode",
     "kernel_level",
+    "packaged_model",
     "pool",
     "softmax",
 ]
@@ -44,14 +45,16 @@ class WLDetect:
     """A loaded model directory: text in, language out. Safe to use from many threads at once."""
 
     @staticmethod
-    def load(path: str | PathLike[str], *, table: _DType = "e3m4", features: _Features = "all") -> WLDetect:
-        """Load the model directory ``path`` with the table of the given dtype.
+    def load(
+        path: str | PathLike[str] | None = None, *, table: _DType = "e3m4", features: _Features = "all"
+    ) -> WLDetect:
+        """Load the model directory ``path``, or the model inside the package, with the table of the given dtype.
 
         With ``features="tokens"``, rows of n-grams are left out and their file is not read; models without them load
         the same either way. With ``"ngrams"``, those of tokens are left out and texts are not tokenized. Raises
         ``FileNotFoundError`` when a file is missing and ``ArtifactError`` when one is truncated, malformed, holds
-        infinity or NaN, the tokenizer or the n-gram rows are not of the table's model, or there are no n-gram rows to
-        use alone.
+        infinity or NaN, the tokenizer or the n-gram rows are not of the table's model, there are no n-gram rows to use
+        alone, or the package has no model inside.
         """
 
     # A string is also an iterable of strings; the first overload wins.
@@ -112,14 +115,17 @@ class WLDetect:
     def fingerprint(self) -> str:
         """SHA-256 of the table's file, in hexadecimal; the tokenizer's own is recorded in that file.
 
-        With n-gram rows: that of the table's file and, behind it, theirs. A pickled detector is its path, its table's
-        dtype, its features and this. Unpickling it loads the directory again, and raises ``ArtifactError`` when there
-        is another model. ``copy`` gives the detector itself, as nothing changes it.
+        With n-gram rows: that of the table's file and, behind it, theirs. A pickled detector is its path (None for the
+        model inside the package), its table's dtype, its features and this. Unpickling it loads the directory again,
+        and raises ``ArtifactError`` when there is another model. ``copy`` gives the detector itself, as nothing changes
+        it.
         """
 
     def __copy__(self) -> WLDetect: ...
     def __deepcopy__(self, _memo: object, /) -> WLDetect: ...
-    def __reduce__(self) -> tuple[Callable[[str, str, str, str], WLDetect], tuple[str, str, str, str]]: ...
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[[str | None, str, str, str], WLDetect], tuple[str | None, str, str, str]]: ...
 
 @final
 class EmbeddingBag:
@@ -229,6 +235,12 @@ class Tokenizer:
     @property
     def sha256(self) -> str:
         """SHA-256 of the JSON text, in hexadecimal."""
+
+def packaged_model() -> Path:
+    """Where the model inside the package is, which ``WLDetect.load`` without a path loads.
+
+    ``ArtifactError`` when there is none.
+    """
 
 def kernel_level() -> str:
     """The vector instructions in use: ``scalar``, ``avx2``, ``avx512`` or ``neon``.

@@ -16,11 +16,28 @@ use crate::table::DType;
 /// Signals are looked for after this many answers.
 const ANSWERS: usize = 1 << 16;
 const TEXT_OR_TEXTS: &str = "str or an iterable of str";
+/// Name of the directory of the model inside the package.
+const PACKAGED_MODEL: &str = "model";
+
+/// Where the model inside the package is: beside this module.
+#[pyfunction]
+pub fn packaged_model(py: Python<'_>) -> PyResult<PathBuf> {
+    let module: PathBuf = py.import("wldetect._core")?.filename()?.extract()?;
+    let path = module.with_file_name(PACKAGED_MODEL);
+    if path.is_dir() {
+        return Ok(path);
+    }
+    let reason = "expected the model inside the package, found none; give the path of another one, which \
+        `wldetect train` makes";
+    Err(Error::artifact(&path, reason).into())
+}
 
 #[pyclass(frozen, module = "wldetect")]
 pub struct WLDetect {
     /// Absolute, so that it holds in a process that is elsewhere.
     path: PathBuf,
+    /// Whether it is the model inside the package, wherever that is installed.
+    packaged: bool,
     table: DType,
     features: Features,
     detector: Detector,
@@ -31,13 +48,15 @@ pub struct WLDetect {
 #[pymethods]
 impl WLDetect {
     #[staticmethod]
-    #[pyo3(signature = (path, *, table="e3m4", features="all"))]
-    fn load(py: Python<'_>, path: PathBuf, table: &str, features: &str) -> PyResult<Self> {
+    #[pyo3(signature = (path=None, *, table="e3m4", features="all"))]
+    fn load(py: Python<'_>, path: Option<PathBuf>, table: &str, features: &str) -> PyResult<Self> {
         let (table, features) = (DType::from_name(table)?, Features::from_name(features)?);
+        let packaged = path.is_none();
+        let path = path.map_or_else(|| packaged_model(py), Ok)?;
         let detector = py.detach(|| Detector::load(&path, table, features))?;
         let codes = detector.languages().iter().map(|code| PyString::intern(py, code).unbind()).collect();
         let path = std::path::absolute(&path).map_err(|error| Error::io(&path, error))?;
-        Ok(Self { path, table, features, detector, codes })
+        Ok(Self { path, packaged, table, features, detector, codes })
     }
 
     /// A `(code, probability)` pair or None for a string; a list of such for an iterable of strings.
@@ -156,7 +175,13 @@ impl WLDetect {
     /// What unpickling calls.
     #[staticmethod]
     #[pyo3(name = "_restore")]
-    fn restore(py: Python<'_>, path: PathBuf, table: &str, features: &str, fingerprint: &str) -> PyResult<Self> {
+    fn restore(
+        py: Python<'_>,
+        path: Option<PathBuf>,
+        table: &str,
+        features: &str,
+        fingerprint: &str,
+    ) -> PyResult<Self> {
         let loaded = Self::load(py, path, table, features)?;
         let found = loaded.fingerprint(py);
         if found != fingerprint {
@@ -175,10 +200,11 @@ impl WLDetect {
         slf
     }
 
-    /// The path, and what to find there.
+    /// The path, None for the model inside the package, and what to find there.
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let restore = py.get_type::<Self>().getattr("_restore")?;
-        let arguments = (self.path.as_os_str(), self.table.name(), self.features.name(), self.fingerprint(py));
+        let path = (!self.packaged).then(|| self.path.as_os_str());
+        let arguments = (path, self.table.name(), self.features.name(), self.fingerprint(py));
         Ok((restore, arguments.into_pyobject(py)?))
     }
 }

@@ -59,6 +59,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<tokenizer::Tokenizer>()?;
     module.add_class::<ngrams::Ngrams>()?;
     module.add_function(wrap_pyfunction!(kernel_level, module)?)?;
+    module.add_function(wrap_pyfunction!(detector::packaged_model, module)?)?;
     module.add_function(wrap_pyfunction!(arrays::fp8_decode, module)?)?;
     module.add_function(wrap_pyfunction!(arrays::fp8_encode, module)?)?;
     module.add_function(wrap_pyfunction!(arrays::pool, module)?)?;

@@ -76,13 +76,19 @@ impl Tokenizer {
     /// and the compiled form is written for the next time, if the directory can be written.
     ///
     /// # Errors
-    /// There is no such compiled form, and the definition cannot be read, is malformed, or is another one.
+    /// There is no such compiled form, and the definition cannot be read, is malformed, or is another one. Of a directory
+    /// with a compiled form and no definition, why the former is of no use.
     pub fn open(directory: &Path, sha256: &str) -> Result<Self> {
-        let compiled = directory.join(COMPILED_FILE);
-        if let Some(engine) = parse_sha256(sha256).and_then(|digest| Compiled::open(&compiled, &digest).ok()) {
-            return Ok(Self { engine: Engine::Native(Box::new(engine)), sha256: sha256.to_owned() });
+        let (compiled, path) = (directory.join(COMPILED_FILE), directory.join(TOKENIZER_FILE));
+        let digest = parse_sha256(sha256).ok_or_else(|| format!("made for no SHA-256, {sha256:?}"));
+        match digest.and_then(|digest| Compiled::open(&compiled, &digest)) {
+            Ok(engine) => return Ok(Self { engine: Engine::Native(Box::new(engine)), sha256: sha256.to_owned() }),
+            Err(reason) if compiled.exists() && !path.exists() => {
+                let reason = format!("{reason}; found no {TOKENIZER_FILE} to make it from again");
+                return Err(Error::artifact(&compiled, reason));
+            }
+            Err(_) => {}
         }
-        let path = directory.join(TOKENIZER_FILE);
         let tokenizer = Self::from_file(&path)?;
         if tokenizer.sha256 != sha256 {
             let reason =

@@ -22,6 +22,7 @@ DESCRIPTION = """Print the most probable language of each text and its probabili
 A text of which the model knows nothing (an empty line, say) has the language `-` and no probability.
 
 examples:
+  wldetect detect --text "Guten Morgen"
   wldetect detect --model-path artifacts/starter --text "Guten Morgen"
   wldetect detect --model-path artifacts/starter --file texts.txt > languages.tsv
   cat texts.txt | wldetect detect --model-path artifacts/starter --format jsonl -"""

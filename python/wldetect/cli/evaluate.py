@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wldetect._core import packaged_model
 from wldetect.cli.evaluate_suite import add_suite_arguments, check_suite_arguments, run_suite
 from wldetect.cli.evaluated import PROVENANCE, evaluation_of_training
 from wldetect.cli.extras import require_extras
 from wldetect.cli.options import add_model_options
 from wldetect.cli.output import say
-from wldetect.errors import DataError
+from wldetect.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from wldetect.evaluation import EvaluationResult, LabelledTexts
@@ -20,8 +21,9 @@ NAME = "eval"
 HELP = "score a model on labelled texts"
 DESCRIPTION = """Score a model on labelled texts, FLORES by default, through the detector on its quantized table.
 
-Prints a table; writes flores_SPLIT_results.json and flores_SPLIT_confusion.png into the model directory.
-Without --data, the texts are those that the model's training configuration names.
+Prints a table; writes flores_SPLIT_results.json and flores_SPLIT_confusion.png into the model directory, or into the
+current one if the model is that inside the package. Without --data, the texts are those that the model's training
+configuration names.
 
 With --suite short, --data is a directory of parquet files with the columns text and language, each of them one set:
 single words, noisy sentences, capitals, ... Prints one table of the sets; writes short_results.json and
@@ -56,13 +58,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which rows to detect with: all that the model has, or those of one family alone (default: all)",
     )
     add_suite_arguments(parser)
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: the model directory)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: see above)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and report; returns the exit status."""
     require_extras("wldetect eval", ["training"])
     check_suite_arguments(options)
+    if options.model_path is None:
+        _use_packaged_model(options)
     if options.suite is not None:
         return run_suite(options)
     from wldetect.evaluation import load_flores
@@ -84,6 +88,14 @@ def run(options: argparse.Namespace) -> int:
         options.model_path, texts, split, options.table, options.output, options.threads, options.features
     )
     return 0
+
+
+def _use_packaged_model(options: argparse.Namespace) -> None:
+    """The model inside the package has no evaluation data of its own, and nothing is written to where it lies."""
+    options.model_path = packaged_model()
+    if options.data is None:
+        raise ConfigError("command line: --data: expected what to score the model inside the package on, found none")
+    options.output = Path() if options.output is None else options.output
 
 
 def evaluate_and_report(

@@ -13,7 +13,9 @@ _MOST_THREADS = 1024
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add what every command that detects needs: ``--model-path``, ``--table`` and ``--threads``."""
-    parser.add_argument("--model-path", type=Path, required=True, metavar="DIR", help="model directory")
+    parser.add_argument(
+        "--model-path", type=Path, metavar="DIR", help="model directory (default: the model inside the package)"
+    )
     parser.add_argument(
         "--table",
         choices=["e3m4", "e4m3fn", "float32"],

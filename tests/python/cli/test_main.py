@@ -49,13 +49,11 @@ def test_help_of_commands(name: str, capsys: pytest.CaptureFixture[str]) -> None
     [
         [],
         ["fly"],
-        ["detect", "--text", "x"],
         ["detect", "--model-path", "m"],
         ["detect", "--model-path", "m", "--text", "x", "-"],
         ["detect", "--model-path", "m", "--text", "x", "--file", "f"],
         ["detect", "--model-path", "m", "--text", "x", "--format", "xml"],
         ["detect", "--model-path", "m", "--text", "x", "--table", "int8"],
-        ["eval"],
         ["train", "--epochs", "3"],
     ],
 )

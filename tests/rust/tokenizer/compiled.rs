@@ -88,6 +88,29 @@ fn the_compiled_form_is_written_once_and_then_read() {
 }
 
 #[test]
+fn without_a_definition_the_compiled_form_is_what_is_wrong() {
+    let (directory, sha256) = directory_of(&sample());
+    let (definition, compiled) = (directory.path().join(TOKENIZER_FILE), directory.path().join(COMPILED_FILE));
+    Tokenizer::open(directory.path(), &sha256).expect("a definition");
+    std::fs::remove_file(&definition).expect("it is there");
+    let refused = |sha256: &str| match Tokenizer::open(directory.path(), sha256) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("expected an error"),
+    };
+    let named =
+        |reason: &str| format!("{}: {reason}; found no tokenizer.json to make it from again", compiled.display());
+    assert_eq!(refused(&"0".repeat(64)), named("made from another tokenizer.json"));
+    assert_eq!(refused("abc"), named("made for no SHA-256, \"abc\""));
+    let mut bytes = read(directory.path(), COMPILED_FILE);
+    bytes[300] ^= 1;
+    std::fs::write(&compiled, &bytes).expect("room");
+    assert!(refused(&sha256).starts_with(&format!("{}: checksum: expected 0x", compiled.display())));
+    // Nothing is there at all: what is missing is the definition.
+    std::fs::remove_file(&compiled).expect("it is there");
+    assert!(refused(&sha256).starts_with(&format!("{}: ", definition.display())));
+}
+
+#[test]
 fn many_may_load_for_the_first_time_at_once() {
     let (directory, sha256) = directory_of(&sample());
     let expected = native(&sample()).encode("ab abc<s>", ALL).expect("ids");
