@@ -17,11 +17,11 @@ from wldetect.data.batches import Batch, BatchLoader
 from wldetect.errors import ConfigError, WLDetectError
 from wldetect.training.checkpoint import Checkpoint, CheckpointStore, Progress
 from wldetect.training.interrupt import InterruptGuard
+from wldetect.training.learned_rows import RowAdam
 from wldetect.training.log import TrainingLog
 from wldetect.training.losses import Loss
 from wldetect.training.meter import Meter
 from wldetect.training.model import LanguageModel
-from wldetect.training.ngram_table import NgramAdam
 from wldetect.training.processes import Processes
 from wldetect.training.schedule import make_optimizer, make_scheduler
 from wldetect.training.validation import Validation
@@ -146,7 +146,7 @@ class _Run:
         self._total_steps = steps_per_epoch * options.num_epochs
         self._optimizer = make_optimizer(model.parameters(), options)
         self._scheduler = make_scheduler(self._optimizer, options, self._total_steps)
-        self._ngrams = None if model.ngrams is None else NgramAdam(model.ngrams)
+        self._ngrams = None if model.ngrams is None else RowAdam(model.ngrams)
         self._progress = Progress()
         self._meter = Meter(self._device)
         self._log: TrainingLog | None = None

@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy
 from wldetect import _core
 from wldetect.config import NgramsConfig
 from wldetect.data.batches import NgramRows
-from wldetect.training.ngram_table import BETAS, EPSILON, NgramAdam, NgramTable, step_in_torch
+from wldetect.training.learned_rows import BETAS, EPSILON, RowAdam, step_in_torch
+from wldetect.training.ngram_table import NgramTable
 from wldetect.training.processes import Processes
 
 ROWS, WIDTH, LANGUAGES = 30, 6, 4
@@ -92,7 +93,7 @@ def test_steps_of_the_table_are_those_of_an_embedding_bag() -> None:
     assert reference.projection is not None
     bag = torch.nn.EmbeddingBag.from_pretrained(reference.rows.clone(), freeze=False, mode="mean", sparse=True)
     theirs = torch.optim.SparseAdam(bag.parameters(), lr=0.05, betas=BETAS, eps=EPSILON)
-    ours = NgramAdam(made)
+    ours = RowAdam(made)
     rng = np.random.default_rng(4)
     for _ in range(5):
         ours.forget()
@@ -111,23 +112,23 @@ def test_steps_of_the_table_are_those_of_an_embedding_bag() -> None:
 
 def test_the_state_of_the_optimizer_goes_on() -> None:
     made = table()
-    optimizer = NgramAdam(made)
+    optimizer = RowAdam(made)
 
-    def step(of: NgramTable, by: NgramAdam) -> None:
+    def step(of: NgramTable, by: RowAdam) -> None:
         cross_entropy(of(batch([[1, 2], [3]])), torch.tensor([0, 1])).backward()
         by.step(0.1, Processes())
 
     step(made, optimizer)
     copy = table()
     copy.load_state_dict(made.state_dict())
-    resumed = NgramAdam(copy)
+    resumed = RowAdam(copy)
     resumed.load_state_dict(optimizer.state_dict())
     step(made, optimizer)
     step(copy, resumed)
     assert torch.equal(made.rows, copy.rows)
     fresh = table()
     fresh.load_state_dict(made.state_dict())
-    step(fresh, NgramAdam(fresh))
+    step(fresh, RowAdam(fresh))
     step(made, optimizer)
     assert not torch.equal(made.rows, fresh.rows)
 
