@@ -20,6 +20,7 @@ from wldetect.config.training import (
     LossConfig,
     NgramTrainingConfig,
     ProjectionConfig,
+    TableConfig,
     TrainingOptions,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "ResolvedConfig",
     "Scheduler",
     "Splitting",
+    "TableConfig",
     "TrainingConfig",
     "TrainingOptions",
     "candidate_paths",

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from wldetect.config.fields import Pooling
 from wldetect.config.messages import dotted, found, problems_of
 from wldetect.config.model import InferenceConfig, ModelConfig
 from wldetect.config.paths import candidate_paths, expand_home, resolve_path
@@ -98,8 +99,8 @@ def load_training_config(path: str | Path, overrides: Mapping[str, object] | Non
 
     Raises:
         OSError: the training file is missing or unreadable, or the model file is unreadable.
-        ConfigError: either file is not YAML or not valid, or there is no model file; names the file and the key, and
-            says so where the value came from the command line.
+        ConfigError: either file is not YAML or not valid, they do not go together, or there is no model file; names the
+            file and the key, and says so where the value came from the command line.
     """
     path = Path(path)
     overrides = overrides or {}
@@ -122,6 +123,10 @@ def load_training_config(path: str | Path, overrides: Mapping[str, object] | Non
     if training.features is not None:
         model = model.model_copy(update={"features": training.features})
     _check_weighted_labels(training, model, path, overrides)
+    if training.training.table.num_epochs and model.inference.pooling is not Pooling.average:
+        where = f"training.table.num_epochs{_origin('training.table.num_epochs', overrides)}"
+        expected = f"expected 0 where inference.pooling is {model.inference.pooling}"
+        raise ConfigError(f"{path}: {where}: {expected}, found {found(training.training.table.num_epochs)}")
     return ResolvedConfig(model=model, training=training, model_path=model_path, training_path=path)
 
 

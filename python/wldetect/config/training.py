@@ -26,7 +26,14 @@ from wldetect.config.fields import (
 )
 from wldetect.config.messages import found, problem
 
-__all__ = ["AugmentationConfig", "LossConfig", "NgramTrainingConfig", "ProjectionConfig", "TrainingOptions"]
+__all__ = [
+    "AugmentationConfig",
+    "LossConfig",
+    "NgramTrainingConfig",
+    "ProjectionConfig",
+    "TableConfig",
+    "TrainingOptions",
+]
 
 
 class LossConfig(Section):
@@ -106,6 +113,27 @@ class NgramTrainingConfig(Section):
         return self
 
 
+class TableConfig(Section):
+    """A second stage of training, which tunes the lookup table itself, with average pooling.
+
+    Rows of tokens that texts have go on being learned from where the first stage has left them; those of all other
+    tokens stay. Token weights and projection are frozen.
+
+    Attributes:
+        num_epochs: passes over the data, after those of the first stage; 0: there is no second stage.
+        learning_rate: the largest learning rate of the table's rows; it rises and falls as in the first stage.
+        pull: share of its distance from where it began that a row gives up in a step that has it, times the learning
+            rate.
+        ngrams_share: the share of their learning rates in the first stage with which rows of n-grams and their
+            projection are trained along; 0: they stay as they are.
+    """
+
+    num_epochs: Count = 0
+    learning_rate: PositiveFloat = 2e-2
+    pull: NonNegativeFloat = 0.1
+    ngrams_share: UnitFloat = 0.2
+
+
 class TrainingOptions(Section):
     """How to train: the ``training`` section.
 
@@ -125,6 +153,7 @@ class TrainingOptions(Section):
         warmup_steps: optimizer steps of the linear rise at the start, with ``cosine_warmup``.
         projection: options of the projection.
         ngrams: options of the rows of character n-grams.
+        table: options of the second stage, which tunes the lookup table itself.
         loss: what is minimized.
         augmentation: random changes to the texts.
         precision: of the arithmetic; parameters and sums stay float32.
@@ -151,6 +180,7 @@ class TrainingOptions(Section):
     warmup_steps: Count = 100
     projection: ProjectionConfig = ProjectionConfig()
     ngrams: NgramTrainingConfig = NgramTrainingConfig()
+    table: TableConfig = TableConfig()
     loss: LossConfig = LossConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     precision: PrecisionName = Precision.float32

@@ -21,7 +21,8 @@ _CHUNK_VALUES = 1 << 23
 def table_chunks(
     model: LanguageModel, matrix: EmbeddingMatrix, chunk_rows: int | None = None
 ) -> Iterator[NDArray[np.float32]]:
-    """Rows of the lookup table in token order: (embedding x token weight) @ projection + bias.
+    """Rows of the lookup table in token order: (embedding x token weight) @ projection + bias, or what the second stage
+    of training has made of them.
 
     Yields:
         float32 [n, L], n at most ``chunk_rows``; None: as many as keep memory small.

@@ -70,6 +70,11 @@ class RowAdam:
         self._second = torch.zeros_like(table.rows)
         self._step = 0
 
+    @property
+    def learns(self) -> bool:
+        """Whether steps are to be taken."""
+        return not self._table.frozen
+
     def forget(self) -> None:
         """Get ready for the next step."""
         self._table.averaged.clear()

@@ -23,7 +23,8 @@ from wldetect.training.losses import Loss
 from wldetect.training.meter import Meter
 from wldetect.training.model import LanguageModel
 from wldetect.training.processes import Processes
-from wldetect.training.schedule import make_optimizer, make_scheduler
+from wldetect.training.schedule import Plan, make_optimizer, make_scheduler
+from wldetect.training.token_table import TableAdam
 from wldetect.training.validation import Validation
 
 __all__ = ["TrainingInterruptedError", "TrainingResult", "TrainingRoom", "choose_device", "train"]
@@ -142,11 +143,11 @@ class _Run:
         self._room = room
         self._processes = room.processes
         self._device = next(model.parameters()).device
-        steps_per_epoch = -(-len(loader) // options.gradient_accumulation_steps)
-        self._total_steps = steps_per_epoch * options.num_epochs
+        self._plan = Plan(options, steps_per_epoch=-(-len(loader) // options.gradient_accumulation_steps))
         self._optimizer = make_optimizer(model.parameters(), options)
-        self._scheduler = make_scheduler(self._optimizer, options, self._total_steps)
+        self._scheduler = make_scheduler(self._optimizer, self._plan)
         self._ngrams = None if model.ngrams is None else RowAdam(model.ngrams)
+        self._table: TableAdam | None = None
         self._progress = Progress()
         self._meter = Meter(self._device)
         self._log: TrainingLog | None = None
@@ -192,7 +193,9 @@ class _Run:
     def _steps(self) -> Generator[tuple[list[Batch], Progress], None, None]:
         """The batches of each remaining optimizer step, and the progress once it is taken."""
         step, first = self._progress.step, self._progress.batch
-        for epoch in range(self._progress.epoch, self._options.num_epochs):
+        for epoch in range(self._progress.epoch, self._plan.n_epochs):
+            if self._plan.tunes_table(epoch) and self._table is None:
+                self._begin_table()
             pending: list[Batch] = []
             with closing(self._loader.epoch(epoch, first)) as batches:
                 for index, batch in enumerate(batches, start=first + 1):
@@ -208,8 +211,9 @@ class _Run:
         """One optimizer step; returns whether any process was interrupted, which all must learn at the same step."""
         self._seed_dropout()
         self._optimizer.zero_grad(set_to_none=True)
-        if self._ngrams is not None:
-            self._ngrams.forget()
+        for rows in (self._ngrams, self._table):
+            if rows is not None:
+                rows.forget()
         total = sum(batch.total for batch in batches)
         # Sums of losses and right answers, texts, and interrupted processes.
         sums = torch.zeros(4, device=self._device)
@@ -224,7 +228,7 @@ class _Run:
                 (losses * moved.weights).sum().div(total).backward()  # type: ignore[no-untyped-call]
                 right = (logits.detach().argmax(1) == moved.labels).sum()
                 sums[:3] += torch.stack([losses.detach().sum(), right.float(), sums.new_tensor(float(len(batch)))])
-        parameters = list(self._model.parameters())
+        parameters = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -232,11 +236,13 @@ class _Run:
         self._processes.add_up([*gradients, sums])
         if self._options.gradient_clip is not None:
             torch.nn.utils.clip_grad_norm_(parameters, self._options.gradient_clip)
-        if self._ngrams is not None:
+        if self._ngrams is not None and self._ngrams.learns:
             # Its share of the largest learning rate is that of the others.
             share = float(self._scheduler.get_last_lr()[0]) / self._options.learning_rate
             largest = self._options.ngrams.learning_rate or self._options.learning_rate
             self._ngrams.step(share * largest, self._processes)
+        if self._table is not None:
+            self._table.step(self._plan.learning_rate(self._progress.step), self._processes)
         self._optimizer.step()
         self._scheduler.step()
         self._meter.add(sums[:3])
@@ -262,13 +268,13 @@ class _Run:
                 epoch=self._progress.epoch + self._progress.batch / max(len(self._loader), 1),
                 loss=meter.loss,
                 accuracy=meter.accuracy,
-                learning_rate=float(self._scheduler.get_last_lr()[0]),
+                learning_rate=self._plan.learning_rate(self._progress.step),
                 texts_per_second=speed,
                 waiting=self._loader.waited / seconds,
             )
         if at_end_of_epoch and self._processes.is_first:
             with bar.external_write_mode():
-                self._room.say(f"epoch {self._progress.epoch} of {self._options.num_epochs}: {line}")
+                self._room.say(f"{self._plan.name(self._progress.epoch - 1)}: {line}")
 
     def _validate(self, bar: Any) -> None:
         """Score the model; the other processes wait for the first one at their next step."""
@@ -284,7 +290,7 @@ class _Run:
             )
         with bar.external_write_mode():
             self._room.say(
-                f"step {self._progress.step:,} of {self._total_steps:,}: evaluation accuracy {scores.accuracy:.2%}, "
+                f"step {self._progress.step:,} of {self._plan.n_steps:,}: evaluation accuracy {scores.accuracy:.2%}, "
                 f"macro-F1 {scores.macro_f1:.2%}, loss {scores.loss:.4f}"
             )
 
@@ -302,7 +308,7 @@ class _Run:
         if self._processes.is_first:
             where = f"saved {self._room.store.save(self._checkpoint())}"
         raise TrainingInterruptedError(
-            f"interrupted after step {self._progress.step} of {self._total_steps}; {where}; "
+            f"interrupted after step {self._progress.step} of {self._plan.n_steps}; {where}; "
             "the same command with --resume goes on from there"
         )
 
@@ -329,6 +335,8 @@ class _Run:
         }
         if self._ngrams is not None:
             state["ngrams"] = self._ngrams.state_dict()
+        if self._table is not None:
+            state["table"] = self._table.state_dict()
         return Checkpoint(self._progress, self._room.identity, state)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
@@ -339,11 +347,22 @@ class _Run:
         self._meter.load_state_dict(checkpoint.state["meter"])
         if self._ngrams is not None:
             self._ngrams.load_state_dict(checkpoint.state["ngrams"])
+        if "table" in checkpoint.state:
+            self._begin_table().load_state_dict(checkpoint.state["table"])
+
+    def _begin_table(self) -> TableAdam:
+        """Go over to the second stage, which trains the lookup table itself."""
+        self._model.tune_table()
+        assert self._model.table is not None
+        if self._model.ngrams is not None and self._options.table.ngrams_share == 0.0:
+            self._model.ngrams.freeze()
+        self._table = TableAdam(self._model.table, self._options.table.pull)
+        return self._table
 
     def _bar(self) -> Any:
         from tqdm import tqdm
 
         hidden = not (self._room.progress and self._processes.is_first and sys.stderr.isatty())
         return tqdm(
-            total=self._total_steps, initial=self._progress.step, desc="training", unit=" steps", disable=hidden
+            total=self._plan.n_steps, initial=self._progress.step, desc="training", unit=" steps", disable=hidden
         )

@@ -11,8 +11,12 @@ from wldetect.data.batches import Batch
 from wldetect.training.lookup import EmbeddingLookup
 from wldetect.training.ngram_table import NgramTable
 from wldetect.training.projection import project_tokens
+from wldetect.training.token_table import TokenTable
 
 __all__ = ["LanguageModel"]
+
+# Values of embeddings at a time, where those of all tokens are projected: 32 MB of float32.
+_CHUNK_VALUES = 1 << 23
 
 
 class LanguageModel(nn.Module):
@@ -30,6 +34,9 @@ class LanguageModel(nn.Module):
         token_mask: bool [V], True for tokens to leave out.
         ngrams: rows of character n-grams, whose logits are added to those of the tokens; None: tokens alone.
         precision: of the projection's factors. Sums, parameters and their gradients are float32 whatever it is.
+
+    Attributes:
+        table: logits of each token, which are learned themselves; None before `tune_table`.
     """
 
     token_weights: nn.Parameter
@@ -57,7 +64,28 @@ class LanguageModel(nn.Module):
         nn.init.zeros_(self.projection.bias)
         self.dropout = nn.Dropout(dropout)
         self.ngrams = ngrams
+        self.table: TokenTable | None = None
         self.register_buffer("token_mask", token_mask, persistent=False)
+
+    def tune_table(self) -> None:
+        """Score texts by a table of logits from here on, which is learned itself.
+
+        It begins as what token weights, projection and bias make of each token; these are frozen.
+
+        Raises:
+            ValueError: the pooling is not average, or tokens are masked.
+        """
+        if self.pooling is not Pooling.average or self.token_mask is not None:
+            raise ValueError(f"expected average pooling without masked tokens, found {self.pooling.value}")
+        n_tokens, hidden_dim = self.lookup.shape
+        weight = self.projection.weight
+        logits = weight.new_empty(n_tokens, len(weight))
+        with torch.no_grad():
+            for ids in torch.split(torch.arange(n_tokens, device=weight.device), max(_CHUNK_VALUES // hidden_dim, 1)):
+                logits[ids] = self.table_rows(self.lookup.rows(ids), int(ids[0]))
+        self.table = TokenTable(logits)
+        for parameter in (self.token_weights, weight, self.projection.bias):
+            parameter.requires_grad_(False)
 
     def compile_layers(self, backend: str = "inductor") -> None:
         """Have torch compile what comes after the embeddings are read, for batches of any size, when it first runs."""
@@ -77,6 +105,9 @@ class LanguageModel(nn.Module):
         return logits * batch.keep[:, :1] + others * batch.keep[:, 1:]
 
     def _token_logits(self, batch: Batch) -> Tensor:
+        if self.table is not None:
+            logits: Tensor = self.table(batch)
+            return logits
         match self.pooling:
             case Pooling.average:
                 return self._average(batch)
@@ -123,6 +154,8 @@ class LanguageModel(nn.Module):
 
     def table_rows(self, embeddings: Tensor, first: int) -> Tensor:
         """Rows of the lookup table, float32 [n, L], for ``embeddings`` [n, D] of the tokens from ``first`` on."""
+        if self.table is not None:
+            return self.table.rows[first : first + len(embeddings)]
         weights = self.token_weights[first : first + len(embeddings)]
         logits: Tensor = self.projection(embeddings * weights)
         return logits

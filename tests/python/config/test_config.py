@@ -129,6 +129,7 @@ training:
    save_checkpoints: false, checkpoint_interval: 8, seed: 0, optimizer: sgd, weight_decay: .5, gradient_clip: 1,
    scheduler: none, warmup_steps: 0, projection: {dropout: 0.25},
    ngrams: {learning_rate: .02, drop_tokens: .3, drop_ngrams: .2},
+   table: {num_epochs: 0, learning_rate: .03, pull: 2, ngrams_share: .4},
    loss: {name: focal, label_smoothing: .1, focal_gamma: 1, focal_alpha: .25, class_weights: weights.yaml},
    augmentation: {crop: .1, crop_max_words: 3, noise: .2, noise_rate: .3, uppercase: .4, lowercase: .5,
      strip_punctuation: .6},

@@ -30,7 +30,7 @@ SHORTHAND = {
     "$TRAINING": (
         "unknown key; expected one of batch_size, learning_rate, num_epochs, num_workers, gradient_accumulation_steps, "
         "save_checkpoints, checkpoint_interval, seed, optimizer, weight_decay, gradient_clip, scheduler, warmup_steps, "
-        "projection, ngrams, loss, augmentation, precision, compile, prefetch_batches, log_every, eval_every, "
+        "projection, ngrams, table, loss, augmentation, precision, compile, prefetch_batches, log_every, eval_every, "
         "tensorboard, device"
     ),
     "$OUTPUT": "unknown key; expected one of artifacts_dir, float32_table, min_token_count",
@@ -338,6 +338,11 @@ OVERRIDE_ERRORS: list[tuple[dict[str, object], str]] = [
     (
         {"training.augmentation.crop": 1.5},
         "training.augmentation.crop $CLI: expected float from 0 to 1, found 1.5 (float)",
+    ),
+    ({"training.table.pull": -1}, "training.table.pull $CLI: expected float >= 0, found -1 (int)"),
+    (
+        {"training.table.num_epochs": 1, "inference.pooling": "max"},
+        "training.table.num_epochs $CLI: expected 0 where inference.pooling is max, found 1 (int)",
     ),
 ]
 

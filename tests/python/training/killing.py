@@ -30,9 +30,19 @@ from wldetect.training.losses import make_loss
 from wldetect.training.model import LanguageModel
 
 KILLS = 20
-OPTIONS = {"batch_size": 4, "learning_rate": 0.05, "num_epochs": 12, "checkpoint_interval": 5, "device": "cpu"}
+OPTIONS = {"batch_size": 4, "learning_rate": 0.05, "num_epochs": 6, "checkpoint_interval": 5, "device": "cpu"}
+TABLE = {"num_epochs": 6, "learning_rate": 0.05, "pull": 0.5}
 IDENTITY = {"configuration": "a" * 64}
 STEP = struct.Struct("<q")
+
+
+def training_options() -> TrainingOptions:
+    return TrainingOptions.model_validate({**OPTIONS, "table": TABLE})
+
+
+def weights(model: LanguageModel) -> list[torch.Tensor]:
+    assert model.table is not None
+    return [*(parameter.detach() for parameter in model.parameters()), model.table.rows]
 
 
 def make_dataset() -> TokenizedDataset:
@@ -50,7 +60,7 @@ class Reporting(BatchLoader):
     """Writes the number of each step to a pipe before the step is taken."""
 
     def __init__(self, pipe: int | None) -> None:
-        options = TrainingOptions.model_validate(OPTIONS)
+        options = training_options()
         super().__init__(make_dataset(), options.batch_size, options.seed)
         self._pipe = pipe
 
@@ -65,7 +75,7 @@ def work(directory: Path, pipe: int | None) -> LanguageModel:
     embeddings = torch.from_numpy(np.random.default_rng(3).normal(size=(50, 8)).astype(np.float32))
     model = LanguageModel(WholeLookup(embeddings), 3, Pooling.average)
     room = TrainingRoom(CheckpointStore(directory), IDENTITY, make_loss(LossConfig()), progress=False, say=str)
-    train(model, Reporting(pipe), TrainingOptions.model_validate(OPTIONS), room, resume=True)
+    train(model, Reporting(pipe), training_options(), room, resume=True)
     return model
 
 
@@ -106,7 +116,7 @@ def main(directory: Path, seed: int) -> None:
         readable = [torch.load(path, weights_only=True)["progress"]["step"] for path in store.paths()]
         print(json.dumps({"first": first, "last": last, "checkpoints": readable}))
     model = work(directory, None)
-    torch.save([parameter.detach() for parameter in model.parameters()], directory / "killed.weights")
+    torch.save(weights(model), directory / "killed.weights")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,8 @@ def room(store: CheckpointStore, **more: Any) -> TrainingRoom:
 
 
 def weights(model: LanguageModel) -> list[torch.Tensor]:
-    return [parameter.detach().clone() for parameter in model.parameters()]
+    tuned = [] if model.table is None else [model.table.rows]
+    return [tensor.detach().clone() for tensor in [*model.parameters(), *tuned]]
 
 
 @pytest.mark.parametrize("pooling", list(Pooling))
@@ -107,6 +108,54 @@ def test_resuming_gives_the_weights_of_an_uninterrupted_run(
     resumed = run(dataset, store, chosen, resume=True)
     for expected, found in zip(weights(whole), weights(resumed), strict=True):
         assert torch.equal(expected, found)
+
+
+# 13 batches an epoch: in the first stage, its last step, the second stage's first, one in its middle, and its last.
+@pytest.mark.parametrize("accumulate", [1, 3])
+@pytest.mark.parametrize("at", [7, 13, 14, 20, 39])
+def test_resuming_a_run_of_two_stages_gives_the_weights_of_an_uninterrupted_one(
+    tmp_path: Path, make_dataset: MakeDataset, accumulate: int, at: int
+) -> None:
+    dataset = make_dataset()
+    table = {"num_epochs": 2, "learning_rate": 0.03, "pull": 0.5}
+    chosen = options(num_epochs=1, gradient_accumulation_steps=accumulate, weight_decay=0.01, table=table)
+    whole = run(dataset, CheckpointStore(tmp_path / "whole"), chosen)
+    first = run(
+        dataset,
+        CheckpointStore(tmp_path / "first"),
+        options(num_epochs=1, gradient_accumulation_steps=accumulate, weight_decay=0.01),
+    )
+    store = CheckpointStore(tmp_path / "stopped")
+    with pytest.raises(
+        TrainingInterruptedError, match=rf"interrupted after step \d+ of {3 * -(-13 // accumulate)}; saved"
+    ):
+        run(dataset, store, chosen, loader=_Stop(dataset, at, seed=chosen.seed))
+    resumed = run(dataset, store, chosen, resume=True)
+    assert len(weights(whole)) == 4
+    for expected, found in zip(weights(whole), weights(resumed), strict=True):
+        assert torch.equal(expected, found)
+    # The second stage learns rows, and nothing else.
+    for expected, found in zip(weights(first), weights(whole)[:3], strict=True):
+        assert torch.equal(expected, found)
+    assert whole.table is not None
+    assert not torch.equal(whole.table.rows, whole.table.prior)
+
+
+def test_the_second_stage_learns_what_a_projection_cannot(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    """There are fewer dimensions than tokens, and their directions say nothing."""
+    dataset, said = make_dataset(n_texts=800), list[str]()
+    results = []
+    for table in ({}, {"num_epochs": 6, "learning_rate": 0.1, "pull": 0.0}):
+        model = make_model()
+        chosen = options(num_epochs=6, learning_rate=0.1, table=table)
+        store = CheckpointStore(tmp_path / str(len(results)))
+        results.append(train(model, BatchLoader(dataset, 16, 1), chosen, room(store, say=said.append)))
+    assert results[1].loss < results[0].loss - 0.02
+    assert results[1].steps == 2 * results[0].steps
+    assert [line.partition(":")[0] for line in said[-7:]] == [
+        "epoch 6 of 6",
+        *(f"table, epoch {number} of 6" for number in range(1, 7)),
+    ]
 
 
 def test_interrupting_saves_even_without_checkpoints(tmp_path: Path, make_dataset: MakeDataset) -> None:

@@ -218,6 +218,34 @@ def test_a_part_without_texts_has_gradients_of_zero(pooling: Pooling, lookup: st
         assert not parameter.grad.any()
 
 
+def test_a_tuned_table_begins_as_the_projection_has_it() -> None:
+    for lookup in LOOKUPS:
+        model = make_model(11, Pooling.average, lookup=lookup)
+        texts = make_batch([[3, 3, 1], [0], [4, 29, 4, 7, 2]])
+        matrix = ArrayMatrix(model.lookup.rows(torch.arange(N_TOKENS)).numpy())
+        with torch.no_grad():
+            before, rows = model(texts), np.concatenate(list(table_chunks(model, matrix)))
+        names = list(model.state_dict())
+        model.tune_table()
+        assert model.table is not None
+        torch.testing.assert_close(model(texts).detach(), before)
+        np.testing.assert_allclose(model.table.rows.numpy(), rows, rtol=1e-5, atol=1e-6)
+        assert not any(parameter.requires_grad for parameter in model.parameters())
+        assert list(model.state_dict()) == names
+        # What is written is what was learned.
+        model.table.rows.add_(1.0)
+        chunks = list(table_chunks(model, matrix, chunk_rows=7))
+        np.testing.assert_array_equal(np.concatenate(chunks), model.table.rows.numpy())
+
+
+def test_a_table_of_other_pooling_or_masked_tokens_is_not_tuned() -> None:
+    for pooling, mask in ((Pooling.max, None), (Pooling.logsumexp, None), (Pooling.average, np.zeros(N_TOKENS, bool))):
+        model = make_model(12, pooling, mask)
+        with pytest.raises(ValueError, match=f"expected average pooling without masked tokens, found {pooling.value}"):
+            model.tune_table()
+        assert model.table is None
+
+
 def test_dropout_works_only_in_training() -> None:
     model = make_model(5, Pooling.average)
     model.dropout.p = 0.5
