@@ -81,6 +81,8 @@ def dump_model_config(config: ModelConfig) -> str:
     """Write a model configuration as YAML text that ``load_model_config`` reads back as an equal one."""
     data = config.model_dump(mode="json", exclude_none=True)
     data["languages"] = {code: config.languages[code] for code in config.labels}
+    if not config.hidden_languages:
+        del data["hidden_languages"]
     if config.features.ngrams is None:
         del data["features"]
     else:

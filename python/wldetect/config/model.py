@@ -77,6 +77,8 @@ class ModelConfig(Section):
         model: the one model used, or None where ``models`` is given.
         models: several models of one type, whose embeddings are concatenated in this order.
         languages: language code to index; the indices are 0 to n-1, each once.
+        hidden_languages: those of them that a detector answers ``und`` for unless it is asked to report them: languages
+            that are trained so that their texts are not taken for others'.
         features: by which rows.
         inference: how texts are scored.
     """
@@ -86,6 +88,7 @@ class ModelConfig(Section):
         Annotated[list[ModelSourceConfig], Field(min_length=1, description="a list of one or more mappings")] | None
     ) = None
     languages: Annotated[dict[str, int], Field(min_length=1, description="a mapping of one or more codes to indices")]
+    hidden_languages: list[Text] = Field(default=[])
     features: FeaturesConfig = FeaturesConfig()
     inference: InferenceConfig = InferenceConfig()
 
@@ -121,6 +124,18 @@ class ModelConfig(Section):
                 expected = f"expected indices 0 to {count - 1} for {count} languages, each once"
                 raise problem(f"{expected}; found {index}, and {missing} is missing", code)
         return languages
+
+    @model_validator(mode="after")
+    def _check_hidden_languages(self) -> ModelConfig:
+        seen = set()
+        for position, code in enumerate(self.hidden_languages):
+            if code not in self.languages or code in seen:
+                expected = f"expected one of the {len(self.languages)} codes of languages, each once"
+                raise problem(f"{expected}; found {found(code)}", "hidden_languages", position)
+            seen.add(code)
+        if len(seen) == len(self.languages):
+            raise problem("expected one language at least that is not hidden, found none", "hidden_languages")
+        return self
 
     @model_validator(mode="after")
     def _check_models(self) -> ModelConfig:

@@ -117,6 +117,7 @@ def _metadata(files: ModelFiles) -> dict[str, str]:
         **({} if ngrams is None else {NGRAM_TABLE_ID: ngram_table_id(ngrams)}),
         "format_version": FORMAT_VERSION,
         "languages": json.dumps(files.config.labels),
+        **({"hidden_languages": json.dumps(hidden)} if (hidden := files.config.hidden_languages) else {}),
         "pooling": inference.pooling.value,
         "max_sequence_length": str(inference.max_sequence_length),
         "tokenizer_sha256": hashlib.sha256(files.tokenizer_json.encode()).hexdigest(),

@@ -276,7 +276,9 @@ def _check_finite(matrix: EmbeddingMatrix, source: EmbeddingSource) -> None:
 
 def _trained_languages(config: ModelConfig, labels: list[str]) -> ModelConfig:
     """The model configuration with only the languages that had enough texts, without gaps in their indices."""
-    return config.model_copy(update={"languages": {label: index for index, label in enumerate(labels)}})
+    hidden = [label for label in config.hidden_languages if label in set(labels)]
+    languages = {label: index for index, label in enumerate(labels)}
+    return config.model_copy(update={"languages": languages, "hidden_languages": hidden})
 
 
 def _identity(

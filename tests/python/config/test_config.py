@@ -359,7 +359,8 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
     )
     features = draw(st.builds(FeaturesConfig, ngrams=st.none() | NGRAMS))
     languages = dict(zip(codes, indices, strict=True))
-    return ModelConfig(languages=languages, features=features, inference=inference, **fields)
+    hidden = draw(st.lists(st.sampled_from(codes), unique=True, max_size=len(codes) - 1))
+    return ModelConfig(languages=languages, hidden_languages=hidden, features=features, inference=inference, **fields)
 
 
 @given(model_configs())

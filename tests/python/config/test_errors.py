@@ -26,7 +26,7 @@ SHORTHAND = {
         "unknown key; expected one of name, type, hidden_dim, embedding_layer_name, shard_pattern, source, revision, "
         "sha256"
     ),
-    "$MODEL_FILE": "unknown key; expected one of model, models, languages, features, inference",
+    "$MODEL_FILE": "unknown key; expected one of model, models, languages, hidden_languages, features, inference",
     "$TRAINING": (
         "unknown key; expected one of batch_size, learning_rate, num_epochs, num_workers, gradient_accumulation_steps, "
         "save_checkpoints, checkpoint_interval, seed, optimizer, weight_decay, gradient_clip, scheduler, warmup_steps, "
@@ -115,6 +115,12 @@ languages: {a: zero}
     languages.a: expected int, found 'zero' (str)
 languages: {a: 0, b: 2}
     languages.b: expected indices 0 to 1 for 2 languages, each once; found 2, and 1 is missing
+languages: {a: 0, b: 1} | hidden_languages: [a, c]
+    hidden_languages[1]: expected one of the 2 codes of languages, each once; found 'c' (str)
+languages: {a: 0, b: 1} | hidden_languages: [a, a]
+    hidden_languages[1]: expected one of the 2 codes of languages, each once; found 'a' (str)
+languages: {a: 0, b: 1} | hidden_languages: [a, b]
+    hidden_languages: expected one language at least that is not hidden, found none
 languages: {a: 1, b: 2}
     languages.b: expected indices 0 to 1 for 2 languages, each once; found 2, and 0 is missing
 languages: {a: -1, b: 0}

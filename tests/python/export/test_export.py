@@ -220,6 +220,17 @@ def test_a_full_disk_is_an_oserror_that_names_the_file(tmp_path: Path, monkeypat
     assert caught.value.errno == errno.ENOSPC
 
 
+def test_hidden_languages_stand_in_the_tables(tmp_path: Path) -> None:
+    files = make_files()
+    hidden = files.config.model_copy(update={"hidden_languages": ["ccc_Grek", "aaa_Latn"]})
+    for config, expected in ((files.config, None), (hidden, ["ccc_Grek", "aaa_Latn"])):
+        write_model(replace(files, config=config), tmp_path, ALL)
+        for dtype in ALL:
+            with safetensors.safe_open(tmp_path / dtype.file_name, framework="numpy") as file:
+                found = file.metadata().get("hidden_languages")
+            assert (None if found is None else json.loads(found)) == expected
+
+
 def test_tables_that_a_new_model_lacks_are_removed(tmp_path: Path) -> None:
     write_model(make_files(seed=1), tmp_path, ALL)
     write_model(make_files(seed=2), tmp_path, [TableDType.E3M4])
