@@ -1,4 +1,4 @@
-"""Random changes to texts while training: crops, noise, case, punctuation."""
+"""Random changes to texts while training: crops, noise, case, punctuation, insertions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ from numpy.typing import NDArray
 from wldetect.config import AugmentationConfig
 from wldetect.data.characters import LETTERS_A_WORD, SPACELESS
 from wldetect.data.mixing import Draw, hashed, uniform
+from wldetect.data.not_language import inserted_piece
+from wldetect.data.not_language.dice import Dice
 
 __all__ = ["Augmentation"]
+
+# Texts of fewer words are left alone, since nobody could tell what they are with something in them.
+_FEWEST_WORDS = 3
+_LONGEST_PIECE = 80
 
 
 class Augmentation:
@@ -21,7 +27,8 @@ class Augmentation:
 
     What happens to a text depends on the seed, the epoch and the text's number alone, so that neither resuming nor the
     number of processes makes a difference. A text may be changed in several ways: it is cropped first, then its
-    punctuation is taken out, its case changed (capitals win), and noise added last.
+    punctuation is taken out, its case changed (capitals win), noise added, and a piece that is not language put in
+    last, so that nothing is cut down to that.
     """
 
     def __init__(self, options: AugmentationConfig, seed: int) -> None:
@@ -37,10 +44,12 @@ class Augmentation:
             Draw.UPPERCASE: options.uppercase,
             Draw.LOWERCASE: options.lowercase,
             Draw.NOISE: options.noise,
+            Draw.INSERT: options.insert,
         }
         # One number in [0, 1) a text and kind of change, without a generator for each text.
         drawn = {draw: uniform(self._seed, epoch, draw, rows) < share for draw, share in shares.items()}
         seeds = hashed(self._seed, epoch, Draw.CHANGES, rows)
+        pieces = hashed(self._seed, epoch, Draw.INSERTED, rows)
         changed = list(texts)
         for place in np.flatnonzero(np.logical_or.reduce(list(drawn.values()))):
             rng = random.Random(int(seeds[place]))
@@ -55,6 +64,8 @@ class Augmentation:
                 text = text.lower()
             if drawn[Draw.NOISE][place]:
                 text = perturbed(text, options.noise_rate, rng)
+            if drawn[Draw.INSERT][place]:
+                text = with_piece(text, Dice(int(pieces[place])))
             changed[place] = text
         return changed
 
@@ -100,3 +111,22 @@ def perturbed(text: str, rate: float, rng: random.Random) -> str:
                         place += 1
         place += 1
     return "".join(chars)
+
+
+def with_piece(text: str, dice: Dice) -> str:
+    """``text`` with a piece that is not language, no longer than itself, between two words or at an end.
+
+    Where words are not spaced, it stands at an end or behind a character that is neither letter nor mark. Texts of
+    fewer than three words stay as they are.
+    """
+    if len(SPACELESS.findall(text)) * 2 > len(text):
+        if len(text) < _FEWEST_WORDS * LETTERS_A_WORD:
+            return text
+        gaps = [place for place, char in enumerate(text, 1) if unicodedata.category(char)[0] not in "LM"]
+        place = dice.one([0, *gaps, len(text)])
+        return text[:place] + inserted_piece(dice, min(_LONGEST_PIECE, len(text))) + text[place:]
+    words = text.split()
+    if len(words) < _FEWEST_WORDS:
+        return text
+    words.insert(dice.number(0, len(words)), inserted_piece(dice, min(_LONGEST_PIECE, len(text))))
+    return " ".join(words)

@@ -36,6 +36,8 @@ class Draw(IntEnum):
     NOISE = 4
     CHANGES = 5
     FAMILY = 6
+    INSERT = 7
+    INSERTED = 8
 
 
 def hashed(seed: int, epoch: int, draw: Draw, rows: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from wldetect.config import AugmentationConfig
-from wldetect.data.augment import Augmentation, crop, perturbed, without_punctuation
+from wldetect.data.augment import Augmentation, crop, perturbed, with_piece, without_punctuation
+from wldetect.data.not_language.dice import Dice
 
 TEXT = "The quick brown fox, which nobody saw, jumped over the lazy dog."
 TEXTS = [f"{TEXT} {number}" for number in range(2000)]
@@ -25,7 +26,7 @@ def test_nothing_is_changed_unless_asked_for() -> None:
     assert not AugmentationConfig().active
 
 
-@pytest.mark.parametrize("key", ["crop", "noise", "uppercase", "lowercase", "strip_punctuation"])
+@pytest.mark.parametrize("key", ["crop", "noise", "uppercase", "lowercase", "strip_punctuation", "insert"])
 def test_a_share_of_the_texts_is_changed(key: str) -> None:
     assert AugmentationConfig.model_validate({key: 0.3}).active
     found = changed(**{key: 0.3}, noise_rate=0.5)
@@ -36,7 +37,7 @@ def test_a_share_of_the_texts_is_changed(key: str) -> None:
 
 
 def test_what_is_changed_depends_on_seed_epoch_and_text_alone() -> None:
-    keys = {"crop": 0.5, "noise": 0.5, "uppercase": 0.2}
+    keys = {"crop": 0.5, "noise": 0.5, "uppercase": 0.2, "insert": 0.5}
     found = changed(**keys)
     assert changed(**keys) == found
     assert changed(epoch=1, **keys) != found
@@ -114,3 +115,42 @@ def test_every_kind_of_noise_occurs() -> None:
 )
 def test_punctuation_is_taken_out_but_not_within_words(text: str, expected: str) -> None:
     assert without_punctuation(text) == expected
+
+
+def test_a_piece_stands_between_two_words_or_at_an_end() -> None:
+    words, places = TEXT.split(), Counter()
+    for seed in range(500):
+        found = with_piece(TEXT, Dice(seed)).split()
+        (place,) = {at for at in range(13) if found[:at] == words[:at] and found[at - 12 or 99 :] == words[at:]} or {-1}
+        places[place] += 1
+    assert set(places) == set(range(13))
+
+
+@pytest.mark.parametrize("text", ["我把棚子的钥匙放在哪里了，你知道吗", "กุญแจโรงเก็บของ อยู่ที่ไหน"])
+def test_a_piece_in_an_unspaced_script_tears_no_word(text: str) -> None:
+    gaps = {0, len(text), 1 + max(text.find("，"), text.find(" "))}
+    seen = set()
+    for seed in range(200):
+        found = with_piece(text, Dice(seed))
+        added = len(found) - len(text)
+        assert 1 <= added <= len(text)
+        seen |= {gap for gap in gaps if found[:gap] + found[gap + added :] == text}
+        assert any(found[:gap] + found[gap + added :] == text for gap in gaps)
+    assert seen == gaps
+
+
+def test_pieces_are_no_longer_than_the_text() -> None:
+    for seed in range(300):
+        assert len(with_piece("a b c", Dice(seed))) <= 2 * len("a b c") + 1
+
+
+@pytest.mark.parametrize("text", ["", "a", "one two", "我把棚子的", "https://a.example"])
+def test_no_piece_is_put_into_short_texts(text: str) -> None:
+    assert all(with_piece(text, Dice(seed)) == text for seed in range(50))
+
+
+def test_nothing_is_cut_or_changed_after_a_piece_is_in() -> None:
+    both = changed(crop=1.0, crop_max_words=5, uppercase=1.0, insert=1.0)
+    for text, alone in zip(both, changed(crop=1.0, crop_max_words=5, uppercase=1.0), strict=True):
+        assert (text == alone) == (len(alone.split()) < 3)
+        assert all(word in text.split() for word in alone.split())
