@@ -109,6 +109,8 @@ class DatasetConfig(_SourceFields):
         max_repeats: how often ``sampling_alpha`` may take one text.
         cleaning: what is done about the texts before any is counted.
         held_out: data sets, or files of hashes, whose texts must not be trained on; they are removed from the sources.
+        forbidden: data sets, or files of hashes, of which no sentence may be among the texts: training stops at the
+            first that is. What is held out or cleaned away is none of the texts.
         shard_texts: texts of one shard of the tokenized form, on average; training holds two shards in memory.
         seed: of every random choice about the data.
     """
@@ -128,6 +130,7 @@ class DatasetConfig(_SourceFields):
     max_repeats: PositiveInt = 4
     cleaning: CleaningConfig = CleaningConfig()
     held_out: list[Text] = Field(default=[])
+    forbidden: list[Text] = Field(default=[])
     shard_texts: PositiveInt = 1_000_000
     seed: Count = 42
 

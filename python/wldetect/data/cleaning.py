@@ -84,7 +84,7 @@ class Cleaner:
         if self._held_out:
             hashes = text_hashes(used)
             for index, source in enumerate(self._held_out):
-                held = kept & source.holds(hashes)
+                held = kept & source.hashes.holds(hashes)
                 self._removed_by[index] += held.sum()
                 self._remove(Reason.HELD_OUT, held, kept, used, labels)
         config = self._config

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import secrets
 import shutil
 import sys
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,26 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wldetect import _core
-from wldetect.config import DatasetConfig, ResolvedConfig, resolve_name
+from wldetect.config import DatasetConfig, ResolvedConfig
 from wldetect.data.balance import balance_factors, select_rows
 from wldetect.data.bands import WordHistogram, bands_of, length_factors
 from wldetect.data.characters import count_words
 from wldetect.data.cleaning import Cleaner, Reason
-from wldetect.data.columns import Columns
 from wldetect.data.encoding import Encoding
 from wldetect.data.files import listed
-from wldetect.data.held_out import HeldOut, read_held_out
+from wldetect.data.inputs import Inputs, cache_key, looks_up_words, open_inputs
 from wldetect.data.prefetch import Prefetcher
 from wldetect.data.report import DatasetReport
-from wldetect.data.scan import Source, in_chunks, listed_words, read_chosen, scan_sources
+from wldetect.data.scan import in_chunks, listed_words, read_chosen, scan_sources
 from wldetect.data.shards import Shard, ShardWriter, read_shard
-from wldetect.data.sources import read_source
 from wldetect.errors import DataError
 
 __all__ = ["DatasetReport", "TokenizedDataset", "needs_texts", "prepare_dataset"]
 
-# Raised whenever the layout or the meaning of the cached files changes.
-_CACHE_VERSION = 3
 # Texts that are tokenized at a time, at least.
 _CHUNK = 20_000
 _REPORT, _INDEX, _CLEANING = "report.json", "shards.json", "cleaning_report.json"
@@ -152,26 +146,26 @@ def prepare_dataset(
 
     Raises:
         ValueError: there are bands of lengths, and texts are not to be kept.
-        DataError: a source cannot be read, lacks a column, or no row is left.
+        DataError: a source cannot be read, lacks a column, has a forbidden sentence, or no row is left.
     """
     options = config.training.dataset
     if options.length_bands and not keep_texts:
         raise ValueError("expected texts to be kept for length_bands, found keep_texts=False")
-    sources = _open_sources(config, cache_dir, progress)
-    names = dict.fromkeys(resolve_name(name, config.training_path) for name in options.held_out)
-    held_out = [read_held_out(name, cache_dir) for name in names]
+    inputs = open_inputs(config, cache_dir, progress)
     encoding = Encoding(
         config.inference.max_sequence_length,
         # Every id is at least 0, so that this limit leaves out none.
         np.iinfo(np.int32).max if n_rows is None else n_rows,
         config.training.training.num_workers or None,
     )
-    directory = cache_dir / "tokens" / _cache_key(config, sources, held_out, tokenizer, encoding, keep_texts)
+    directory = cache_dir / "tokens" / cache_key(config, inputs, tokenizer, encoding, keep_texts)
     if not (directory / _REPORT).is_file():
-        _build(directory, config, sources, held_out, tokenizer, encoding, keep_texts, progress)
+        _build(directory, config, inputs, tokenizer, encoding, keep_texts, progress)
     stored = json.loads((directory / _REPORT).read_text(encoding="utf-8"))
     # The same content may have had other names when it was tokenized.
-    stored["sources"] = [(rows.name, count) for (rows, _), (_, count) in zip(sources, stored["sources"], strict=True)]
+    names = [rows.name for rows, _ in inputs.sources]
+    stored["sources"] = [(name, count) for name, (_, count) in zip(names, stored["sources"], strict=True)]
+    names = [source.name for source in inputs.held_out]
     stored["held_out"] = dict(zip(names, stored["held_out"].values(), strict=True))
     report = DatasetReport(**stored)
     if not report.labels:
@@ -220,80 +214,23 @@ def _label_weights(options: DatasetConfig, labels: Sequence[str]) -> NDArray[np.
     return np.array([given.get(label, [1.0] * (len(options.length_bands) + 1)) for label in labels])
 
 
-def _open_sources(config: ResolvedConfig, cache_dir: Path, progress: bool) -> list[Source]:
-    sources = []
-    for source in config.training.dataset.all_sources:
-        extra = [column for column in (source.weight_column, source.frequency_column) if column is not None]
-        columns = Columns((source.text_column, source.language_column), tuple(extra))
-        name = resolve_name(source.name, config.training_path)
-        rows = read_source(name, source.split, columns, cache_dir, only=source.files, progress=progress)
-        sources.append((rows, source))
-    return sources
-
-
-def _corpus_fingerprint(sources: Sequence[Source]) -> str:
-    return hashlib.sha256("\n".join(rows.fingerprint for rows, _ in sources).encode()).hexdigest()
-
-
-def _cache_key(
-    config: ResolvedConfig,
-    sources: Sequence[Source],
-    held_out: Sequence[HeldOut],
-    tokenizer: _core.Tokenizer,
-    encoding: Encoding,
-    keep_texts: bool,
-) -> str:
-    options = config.training.dataset
-    cleaner = Cleaner(options.cleaning, config.labels, held_out)
-    relevant = {
-        "version": _CACHE_VERSION,
-        "corpus": _corpus_fingerprint(sources),
-        "sources": [source.model_dump(mode="json", exclude={"name"}) for source in options.all_sources],
-        "maximum": options.max_samples_per_language,
-        "minimum": options.min_samples_per_language,
-        "alpha": options.sampling_alpha,
-        # Of no effect unless rows are repeated.
-        "max_repeats": None if options.sampling_alpha is None else options.max_repeats,
-        "cleaning": options.cleaning.model_dump(mode="json"),
-        "held_out": [source.fingerprint for source in held_out],
-        # What is a letter, and how it is normalized, changes between versions.
-        "unicode": unicodedata.unidata_version if cleaner.active or _looks_up_words(config) else None,
-        "shard_texts": options.shard_texts,
-        "seed": options.seed,
-        "labels": config.labels,
-        "max_sequence_length": encoding.max_length,
-        "tokenizer": tokenizer.sha256,
-        # Longer texts are not told apart.
-        "words": max(options.length_bands, default=None),
-        # Of no effect unless the tokenizer knows more ids.
-        "n_rows": min(encoding.n_rows, tokenizer.vocab_size),
-        "texts": keep_texts,
-    }
-    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
-
-
-def _looks_up_words(config: ResolvedConfig) -> bool:
-    return any(source.foreign_power > 0 for source in config.training.dataset.all_sources)
-
-
 def _build(
     directory: Path,
     config: ResolvedConfig,
-    sources: Sequence[Source],
-    held_out: Sequence[HeldOut],
+    inputs: Inputs,
     tokenizer: _core.Tokenizer,
     encoding: Encoding,
     keep_texts: bool,
     progress: bool,
 ) -> None:
-    options, labels = config.training.dataset, config.labels
-    cleaner = Cleaner(options.cleaning, labels, held_out)
+    options, labels, sources = config.training.dataset, config.labels, inputs.sources
+    cleaner = Cleaner(options.cleaning, labels, inputs.held_out)
     foreign = None
-    if _looks_up_words(config):
+    if looks_up_words(config):
         with _bar("reading words", " rows", None, progress) as bar:
             foreign = listed_words(sources, labels, bar.update)
     with _bar("counting", " rows", None, progress) as bar:
-        scan = scan_sources(sources, labels, cleaner, bar.update, foreign)
+        scan = scan_sources(sources, labels, cleaner, bar.update, foreign, inputs.forbidden)
     selection = select_rows(
         scan.counts,
         labels,
@@ -347,7 +284,7 @@ def _build(
         removed = cleaner.removed()
         removed.pop(Reason.HELD_OUT.value, None)
         report = DatasetReport(
-            fingerprint=_corpus_fingerprint(sources),
+            fingerprint=inputs.fingerprint,
             sources=[(rows.name, count) for (rows, _), count in zip(sources, scan.rows, strict=True)],
             labels=trained,
             found=_by_label(labels, scan.found),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,18 +13,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wldetect.data.characters import count_words
 from wldetect.data.columns import Columns
 from wldetect.data.files import files_fingerprint
+from wldetect.data.hash_file import Hashes, read_hash_file, write_hash_bytes, write_hash_lines
 from wldetect.data.sources import read_source
-from wldetect.errors import DataError
-from wldetect.files import atomic_path
 
-__all__ = ["HeldOut", "read_held_out", "text_hash", "text_hashes", "write_hashes"]
+__all__ = [
+    "HeldOut",
+    "are_sentences",
+    "read_held_out",
+    "text_hash",
+    "text_hashes",
+    "write_hashes",
+    "write_sentence_hashes",
+]
 
 _SUFFIX = ".hashes"
-_HASH = re.compile(r"[0-9a-fA-F]{16}")
 # The defaults of a source's keys: data sets that are held out are named without any.
 _SPLIT, _COLUMNS = "train", Columns(("text",))
+_FEWEST_WORDS, _FEWEST_CHARACTERS = 4, 20
 
 
 @dataclass(frozen=True)
@@ -34,21 +41,13 @@ class HeldOut:
 
     Attributes:
         name: as the configuration gives it.
-        hashes: uint64, ascending and distinct.
+        hashes: of the texts.
         fingerprint: SHA-256 (hex) of the content.
     """
 
     name: str
-    hashes: NDArray[np.uint64]
+    hashes: Hashes
     fingerprint: str
-
-    def holds(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Which of ``hashes`` are of these texts."""
-        if not len(self.hashes):
-            return np.zeros(len(hashes), dtype=np.bool_)
-        places = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
-        found: NDArray[np.bool_] = self.hashes[places] == hashes
-        return found
 
 
 def text_hash(text: str) -> str:
@@ -86,8 +85,9 @@ def read_held_out(name: str, cache_dir: Path) -> HeldOut:
     """Read what is to be held out: a file of hashes, or any source of texts in a column ``text``.
 
     Args:
-        name: a ``.hashes`` file, with one hash of 16 hexadecimal digits a line; blank lines, and those that begin with
-            ``#``, say nothing. Or what `wldetect.data.sources.read_source` reads, with the split ``train``.
+        name: a ``.hashes`` file: what `write_sentence_hashes` writes, or a hash of 16 hexadecimal digits a line, where
+            blank lines, and those that begin with ``#``, say nothing. Or what `wldetect.data.sources.read_source`
+            reads, with the split ``train``.
         cache_dir: where a source's copy is kept.
 
     Raises:
@@ -97,10 +97,9 @@ def read_held_out(name: str, cache_dir: Path) -> HeldOut:
     """
     path = Path(name)
     if path.suffix.lower() == _SUFFIX:
-        numbers = np.array(list(_parse(path)), dtype=np.uint64)
-        return HeldOut(name, np.unique(numbers), files_fingerprint([path]))
+        return HeldOut(name, read_hash_file(path), files_fingerprint([path]))
     hashes, fingerprint = _hash_source(name, cache_dir)
-    return HeldOut(name, hashes, fingerprint)
+    return HeldOut(name, Hashes(hashes), fingerprint)
 
 
 def write_hashes(name: str, path: Path, cache_dir: Path) -> int:
@@ -113,30 +112,45 @@ def write_hashes(name: str, path: Path, cache_dir: Path) -> int:
         DataError: as for `read_held_out`.
     """
     hashes, _ = _hash_source(name, cache_dir)
-    with atomic_path(path) as temporary:
-        lines = ["# SHA-256 of each text after wldetect.data.held_out.text_hash, first 16 digits"]
-        lines += [f"{number:016x}" for number in hashes.tolist()]
-        temporary.write_text("\n".join(lines) + "\n", encoding="ascii")
+    write_hash_lines(hashes, path, "SHA-256 of each text after wldetect.data.held_out.text_hash, first 16 digits")
     return len(hashes)
 
 
-def _hash_source(name: str, cache_dir: Path) -> tuple[NDArray[np.uint64], str]:
+def write_sentence_hashes(name: str, path: Path, cache_dir: Path, n_bytes: int) -> int:
+    """Write the first ``n_bytes``, 4 to 8, of the hashes of the sentences (`are_sentences`) of a source to ``path``.
+
+    Returns:
+        How many different ones there are.
+
+    Raises:
+        OSError: as for `read_held_out`, or the file cannot be written.
+        DataError: as for `read_held_out`.
+    """
+    hashes, _ = _hash_source(name, cache_dir, _sentences)
+    return write_hash_bytes(hashes, path, n_bytes)
+
+
+def are_sentences(texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Which texts are long enough to be told from words and phrases that anyone may have written, bool [n].
+
+    Those of four words or more, and those of twenty characters or more.
+    """
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    enough: NDArray[np.bool_] = (lengths >= _FEWEST_CHARACTERS) | (count_words(texts) >= _FEWEST_WORDS)
+    return enough
+
+
+def _sentences(texts: list[str]) -> list[str]:
+    return [texts[row] for row in np.flatnonzero(are_sentences(texts)).tolist()]
+
+
+def _hash_source(
+    name: str, cache_dir: Path, chosen: Callable[[list[str]], list[str]] = list
+) -> tuple[NDArray[np.uint64], str]:
     source = read_source(name, _SPLIT, _COLUMNS, cache_dir)
     empty = np.array([int(text_hash(""), 16)], dtype=np.uint64)
-    parts = [text_hashes([text or "" for text in batch.column(0).to_pylist()]) for batch in source.batches()]
+    parts = [text_hashes(chosen([text or "" for text in batch.column(0).to_pylist()])) for batch in source.batches()]
     return np.setdiff1d(np.concatenate([*parts, empty]), empty), source.fingerprint
-
-
-def _parse(path: Path) -> Iterator[int]:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file, 1):
-            digits = line.strip()
-            if not digits or digits.startswith("#"):
-                continue
-            if not _HASH.fullmatch(digits):
-                shown = digits if len(digits) <= 40 else f"{digits[:37]}..."
-                raise DataError(f"{path}: line {number}: expected 16 hexadecimal digits, found {shown!r}")
-            yield int(digits, 16)
 
 
 def _digest(plain: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +14,10 @@ from wldetect.config import DatasetSourceConfig
 from wldetect.data.balance import Selection
 from wldetect.data.cleaning import Cleaner
 from wldetect.data.files import listed
+from wldetect.data.forbidden import refuse_forbidden
 from wldetect.data.foreign import ForeignWords
-from wldetect.data.sources import SourceRows
+from wldetect.data.held_out import HeldOut
+from wldetect.data.sources import SourceRows, place_of_row
 from wldetect.errors import DataError
 
 if TYPE_CHECKING:
@@ -94,6 +97,7 @@ def scan_sources(
     cleaner: Cleaner,
     done: Callable[[int], object],
     foreign: ForeignWords | None = None,
+    forbidden: Sequence[HeldOut] = (),
 ) -> Scan:
     """Count the usable rows of each label in each source, and look through their texts if there is a reason to.
 
@@ -103,6 +107,10 @@ def scan_sources(
         cleaner: decides which rows are usable.
         done: called with the number of rows of each batch.
         foreign: counts the words of the usable rows of the sources without a ``foreign_power``.
+        forbidden: no sentence of these may be among the usable rows.
+
+    Raises:
+        DataError: a sentence is, frequencies are all 0, or a source has no configured label.
     """
     index = {label: position for position, label in enumerate(labels)}
     unknown: dict[str, int] = {}
@@ -114,7 +122,7 @@ def scan_sources(
     for number, (source, settings) in enumerate(sources):
         columns = [settings.language_column]
         counter = foreign if settings.foreign_power == 0 else None
-        columns += [settings.text_column] if cleaner.active or counter is not None else []
+        columns += [settings.text_column] if cleaner.active or counter is not None or forbidden else []
         columns += [settings.frequency_column] if settings.frequency_column is not None else []
         parts: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
         n_rows, largest, known = 0, 0.0, found.sum()
@@ -128,6 +136,11 @@ def scan_sources(
                 left[mine] = cleaner.keep(texts, codes[mine])
                 usable.append(np.packbits(left))
                 codes = np.where(left, codes, -1)
+            if forbidden:
+                mine = np.flatnonzero(codes >= 0)
+                names = [labels[code] for code in codes[mine].tolist()]
+                place = partial(_place, source, settings, mine + n_rows, names)
+                refuse_forbidden(forbidden, _texts(batch.column(settings.text_column), mine), place)
             if counter is not None:
                 mine = np.flatnonzero(codes >= 0)
                 counter.count(_texts(batch.column(settings.text_column), mine), codes[mine])
@@ -158,6 +171,13 @@ def scan_sources(
             importance.append(_by_label(parts, len(labels)))
     weighted = any(settings.frequency_column is not None or settings.sampling_weight != 1.0 for _, settings in sources)
     return Scan(rows, found, counts, unknown, importance if weighted else None, usable if cleaner.active else None)
+
+
+def _place(
+    source: SourceRows, settings: DatasetSourceConfig, rows: NDArray[np.int64], labels: Sequence[str], index: int
+) -> str:
+    """Where the text of ``index`` is: its file, row and label."""
+    return f"{place_of_row(source.name, settings.split, settings.text_column, int(rows[index]))}: label {labels[index]}"
 
 
 def read_chosen(

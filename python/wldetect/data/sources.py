@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import IterableDataset
 
-__all__ = ["HubRows", "SourceRows", "load_hub", "read_hub", "read_source"]
+__all__ = ["HubRows", "SourceRows", "keep_rows", "load_hub", "place_of_row", "read_hub", "read_source"]
 
 # Raised whenever the same files would be read as other rows, or the copy is written otherwise.
 _CACHE_VERSION = 2
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _ROWS = 20_000
+# Of the cache.
+_FOLDER = "sources"
 
 
 @dataclass(frozen=True)
@@ -101,16 +103,33 @@ def read_source(
         DataError: no such split, a column that is not there or of another type, a damaged file, text that is not UTF-8.
     """
     files = find_files(name, split, only)
-    directory = cache_dir / "sources"
     if files is None:
-        return _read_hub_source(name, split, columns, directory, progress)
+        return _read_hub_source(name, split, columns, cache_dir, progress)
     fingerprint = files_fingerprint(files.paths)
     tables = chain.from_iterable(open_rows(path, files.kind).tables(columns) for path in files.paths)
-    return _kept(name, fingerprint, columns, tables, directory, progress)
+    return keep_rows(name, fingerprint, columns, tables, cache_dir, progress=progress)
 
 
-def _read_hub_source(name: str, split: str, columns: Columns, directory: Path, progress: bool) -> SourceRows:
+def place_of_row(name: str, split: str, text_column: str, row: int) -> str:
+    """What to call a row of a source, counted from 0 over all of its files: the file, and the row in it from 1.
+
+    The files are read up to there. Of a source without files, the name stands for the file.
+    """
+    files = find_files(name, split)
+    if files is not None:
+        left = row
+        for path in files.paths:
+            tables = open_rows(path, files.kind).tables(Columns((text_column,)))
+            n_rows = sum(map(len, tables))
+            if left < n_rows:
+                return f"{path}: row {left + 1}"
+            left -= n_rows
+    return f"{name}: row {row + 1}"
+
+
+def _read_hub_source(name: str, split: str, columns: Columns, cache_dir: Path, progress: bool) -> SourceRows:
     """As `read_source`; what was read the last time serves where the hub cannot be reached."""
+    directory = cache_dir / _FOLDER
     key = json.dumps([_CACHE_VERSION, name, split, asdict(columns)])
     last = directory / f"{hashlib.sha256(key.encode()).hexdigest()}.hub"
     try:
@@ -122,7 +141,7 @@ def _read_hub_source(name: str, split: str, columns: Columns, directory: Path, p
             raise
         print(f"warning: {error}; what was read of it before is used", file=sys.stderr)
         return SourceRows(name, path, fingerprint)
-    source = _kept(name, found.fingerprint, columns, read_hub(found, columns, name), directory, progress)
+    source = keep_rows(name, found.fingerprint, columns, read_hub(found, columns, name), cache_dir, progress=progress)
     with atomic_path(last) as temporary:
         temporary.write_text(found.fingerprint, encoding="ascii")
     return source
@@ -133,10 +152,21 @@ def _path_of(fingerprint: str, columns: Columns, directory: Path) -> Path:
     return directory / f"{hashlib.sha256(key.encode()).hexdigest()}.arrow"
 
 
-def _kept(
-    name: str, fingerprint: str, columns: Columns, tables: Iterable[pa.Table], directory: Path, progress: bool
+def keep_rows(
+    name: str,
+    fingerprint: str,
+    columns: Columns,
+    tables: Iterable[pa.Table],
+    cache_dir: Path,
+    *,
+    progress: bool = False,
 ) -> SourceRows:
-    """The copy of ``tables``, which are read only if there is none."""
+    """The copy of ``tables``, which are of ``columns`` and are read only if there is none in ``cache_dir``.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    directory = cache_dir / _FOLDER
     path = _path_of(fingerprint, columns, directory)
     if not path.is_file():
         with _bar(name, progress) as bar, atomic_path(path) as temporary, _quietly():

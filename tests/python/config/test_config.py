@@ -122,7 +122,7 @@ dataset:
    max_samples_per_language: 9, min_samples_per_language: 3, balance_languages: true, balance_power: 0.75,
    length_bands: [1, 5], band_weights: [1, .5, 1.5], label_weights: [{weights: [1, 2, .5], labels: [eng_Latn]}],
    sampling_alpha: 0.3, max_repeats: 2,
-   held_out: [x.parquet, y.hashes], shard_texts: 5,
+   held_out: [x.parquet, y.hashes], forbidden: [z.hashes], shard_texts: 5,
    cleaning: {nfc: true, deduplicate: true, min_script_share: 0.5, min_letters: 4}, seed: 7}
 training:
   {batch_size: 2, learning_rate: 1e-3, num_epochs: 4, num_workers: 5, gradient_accumulation_steps: 6,

@@ -43,7 +43,7 @@ SHORTHAND = {
         "frequency_power, frequency_floor, sampling_weight, weight, name, sources, "
         "max_samples_per_language, min_samples_per_language, "
         "balance_languages, balance_power, length_bands, band_weights, label_weights, sampling_alpha, max_repeats, "
-        "cleaning, held_out, shard_texts, seed"
+        "cleaning, held_out, forbidden, shard_texts, seed"
     ),
     "$NGRAMS": (
         "unknown key; expected one of n_min, n_max, whole_words, max_words, max_letters, rows, dimensions, splitting"

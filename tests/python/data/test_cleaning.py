@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from wldetect.config import CleaningConfig
 from wldetect.data import cleaning as module
 from wldetect.data.cleaning import Cleaner, Reason, duplicate_key
+from wldetect.data.hash_file import Hashes
 from wldetect.data.held_out import HeldOut, text_hashes
 from wldetect.data.report import _REASONS
 from wldetect.data.scripts import letter_scripts, script_matrix
@@ -23,7 +24,7 @@ LABELS = ["deu_Latn", "rus_Cyrl", "jpn_Jpan", "other"]
 
 
 def held_out(*texts: str, name: str = "held") -> HeldOut:
-    return HeldOut(name, np.unique(text_hashes(texts)), "")
+    return HeldOut(name, Hashes(np.unique(text_hashes(texts))), "")
 
 
 def clean(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wldetect.data import dataset as module
-from wldetect.data import readers, sources
+from wldetect.data import inputs, readers, sources
 from wldetect.errors import DataError
 
 from .project import (
@@ -367,7 +367,7 @@ def test_choice_does_not_depend_on_pieces(
     for number, size in enumerate((1000, 7, 1)):
         monkeypatch.setattr(readers, "_ROWS", size)
         monkeypatch.setattr(module, "_CHUNK", size)
-        monkeypatch.setattr(module, "_CACHE_VERSION", number)
+        monkeypatch.setattr(inputs, "_CACHE_VERSION", number)
         monkeypatch.setattr(sources, "_CACHE_VERSION", number)
         write_rows(project.root / "corpus" / "a.parquet", columns)
         settings = {
