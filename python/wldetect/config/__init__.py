@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from wldetect.config.dataset import CleaningConfig, DatasetConfig, DatasetSourceConfig
 from wldetect.config.features import FeaturesConfig, NgramsConfig
-from wldetect.config.fields import Device, LossFunction, Optimizer, Pooling, Precision, Scheduler, Splitting
+from wldetect.config.fields import (
+    NOT_LANGUAGE,
+    Device,
+    Generator,
+    LossFunction,
+    Optimizer,
+    Pooling,
+    Precision,
+    Scheduler,
+    Splitting,
+)
 from wldetect.config.load import (
     ResolvedConfig,
     dump_model_config,
@@ -26,6 +36,7 @@ from wldetect.config.training import (
 
 __all__ = [
     "DEFAULT_TRAINING_CONFIG",
+    "NOT_LANGUAGE",
     "AugmentationConfig",
     "CleaningConfig",
     "DatasetConfig",
@@ -33,6 +44,7 @@ __all__ = [
     "Device",
     "EvaluationConfig",
     "FeaturesConfig",
+    "Generator",
     "InferenceConfig",
     "InferenceOverride",
     "LossConfig",

@@ -8,8 +8,17 @@ from typing import Annotated, Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from wldetect.config.fields import Count, NonNegativeFloat, PositiveFloat, PositiveInt, Section, Text, UnitFloat
-from wldetect.config.messages import problem
+from wldetect.config.fields import (
+    Count,
+    GeneratorName,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Text,
+    UnitFloat,
+)
+from wldetect.config.messages import found, problem
 
 __all__ = ["CleaningConfig", "DatasetConfig", "DatasetSourceConfig", "LabelWeightsConfig"]
 
@@ -42,13 +51,30 @@ class _SourceFields(Section):
     weight: PositiveFloat = 1.0
 
 
+# What a source has no use for where there are no files.
+_OF_FILES = (
+    "files",
+    "split",
+    "text_column",
+    "language_column",
+    "weight_column",
+    "frequency_column",
+    "frequency_power",
+    "frequency_floor",
+    "foreign_power",
+)
+
+
 class DatasetSourceConfig(_SourceFields):
     """One source of labelled texts.
 
     Attributes:
-        name: hub id, directory, file, or pattern of files.
+        name: hub id, directory, file, or pattern of files; None where the texts are ``generated``.
         files: names of the files of the directory ``name`` that are read, where others lie beside them (of another
             licence, say); empty: all files of the split.
+        generated: what makes up the texts, in place of ``name``. They follow from ``dataset.seed``; their label is that
+            of the generator, ``zxx`` for ``not_language``. Keys about files and columns are not for them.
+        samples: how many texts are generated; needed there and nowhere else.
         split: the part of it to read.
         text_column: the column of texts.
         language_column: the column of language codes.
@@ -67,10 +93,31 @@ class DatasetSourceConfig(_SourceFields):
             sources whose power is 0.
     """
 
-    name: Text
+    name: Text | None = None
     files: list[Text] = Field(default=[])
+    generated: GeneratorName | None = None
+    samples: PositiveInt | None = None
     max_samples_per_language: PositiveInt | None = None
     foreign_power: NonNegativeFloat = 0.0
+
+    @model_validator(mode="after")
+    def _check_origin(self) -> DatasetSourceConfig:
+        if self.generated is None:
+            if self.name is None:
+                raise problem("missing required key; expected text here or a generator in 'generated'", "name")
+            if self.samples is not None:
+                raise problem(f"expected none without 'generated', found {found(self.samples)}", "samples")
+            return self
+        if self.name is not None:
+            raise problem(f"expected either 'name' or 'generated', found both: {found(self.name)}", "generated")
+        if self.samples is None:
+            raise problem("missing required key; expected int > 0 beside 'generated'", "samples")
+        for key in _OF_FILES:
+            value, default = getattr(self, key), type(self).model_fields[key].default
+            # Compared, since what is dumped has every key.
+            if value != default:
+                raise problem(f"not allowed beside 'generated', found {found(value)}", key)
+        return self
 
 
 class LabelWeightsConfig(Section):
@@ -185,8 +232,19 @@ class DatasetConfig(_SourceFields):
         return self
 
     @model_validator(mode="after")
+    def _check_generated(self) -> DatasetConfig:
+        seen: list[GeneratorName] = []
+        for place, source in enumerate(self.sources or ()):
+            if source.generated in seen:
+                expected = "expected one source of each generator, whose texts are the same everywhere"
+                raise problem(f"{expected}, found another of {source.generated}", "sources", place, "generated")
+            seen += [source.generated] if source.generated is not None else []
+        return self
+
+    @model_validator(mode="after")
     def _check_foreign_powers(self) -> DatasetConfig:
-        powers = [source.foreign_power for source in self.sources or ()]
+        # Generated texts are of no language whose words could be looked up.
+        powers = [source.foreign_power for source in self.sources or () if source.generated is None]
         if powers and min(powers) > 0:
             expected = "expected 0 in one source at least, in whose texts the words of the others are looked up"
             raise problem(f"{expected}, found {powers[0]:g}", "sources", 0, "foreign_power")

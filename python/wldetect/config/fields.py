@@ -11,11 +11,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from wldetect.config.messages import found, problem
 
 __all__ = [
+    "NOT_LANGUAGE",
     "Count",
     "Count32",
     "Device",
     "DeviceName",
     "DropoutRate",
+    "Generator",
+    "GeneratorName",
     "LossFunction",
     "LossFunctionName",
     "NonNegativeFloat",
@@ -36,6 +39,9 @@ __all__ = [
     "Text",
     "UnitFloat",
 ]
+
+NOT_LANGUAGE = "zxx"
+"""The label of text that is not language, and ISO 639-2's code of it."""
 
 
 class _Choice(str, Enum):
@@ -92,6 +98,19 @@ class Splitting(_Choice):
     boundaries = "boundaries"
 
 
+class Generator(_Choice):
+    """What makes up the texts of a source; ``not_language``: numbers, addresses, code, symbols, mere letters."""
+
+    not_language = "not_language"
+
+    @property
+    def label(self) -> str:
+        """The label of the texts."""
+        match self:
+            case Generator.not_language:
+                return NOT_LANGUAGE
+
+
 class Precision(_Choice):
     """The arithmetic of a training step; ``bfloat16`` is mixed precision."""
 
@@ -122,6 +141,7 @@ OptimizerName = Annotated[Optimizer, Field(strict=False)]
 DeviceName = Annotated[Device, Field(strict=False)]
 LossFunctionName = Annotated[LossFunction, Field(strict=False)]
 PrecisionName = Annotated[Precision, Field(strict=False)]
+GeneratorName = Annotated[Generator, Field(strict=False)]
 SplittingName = Annotated[Splitting, Field(strict=False)]
 
 

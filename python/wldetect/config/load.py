@@ -129,6 +129,7 @@ def load_training_config(path: str | Path, overrides: Mapping[str, object] | Non
         where = f"training.table.num_epochs{_origin('training.table.num_epochs', overrides)}"
         expected = f"expected 0 where inference.pooling is {model.inference.pooling}"
         raise ConfigError(f"{path}: {where}: {expected}, found {found(training.training.table.num_epochs)}")
+    _check_generated(training, model, path, model_path)
     return ResolvedConfig(model=model, training=training, model_path=model_path, training_path=path)
 
 
@@ -141,6 +142,15 @@ def _check_weighted_labels(
                 key = f"dataset.label_weights[{place}].labels[{position}]"
                 expected = f"expected one of the {len(model.languages)} codes of {training.model_config_path}"
                 raise ConfigError(f"{path}: {key}{_origin(key, overrides)}: {expected}, found {found(label)}")
+
+
+def _check_generated(training: TrainingConfig, model: ModelConfig, path: Path, model_path: Path) -> None:
+    """Texts that are made up have a label of their own, which the model file must have."""
+    for place, source in enumerate(training.dataset.sources or ()):
+        if source.generated is not None and source.generated.label not in model.languages:
+            expected = f"expected the label '{source.generated.label}' of {source.generated} among the languages"
+            where = f"dataset.sources[{place}].generated"
+            raise ConfigError(f"{path}: {where}: {expected} of {model_path}, found {len(model.languages)} others")
 
 
 def parse_override(text: str) -> tuple[str, object]:

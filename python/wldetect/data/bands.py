@@ -45,9 +45,15 @@ class WordHistogram:
         self.texts[:] += np.bincount(cells, repeats, minlength=self.texts.size).reshape(self.texts.shape)
         self.weights[:] += np.bincount(cells, repeats * weights, minlength=self.texts.size).reshape(self.texts.shape)
 
-    def cropped(self, options: AugmentationConfig) -> WordHistogram:
-        """What is expected after crops. Other changes keep the number of words, or nearly so."""
-        return WordHistogram(_cropped(self.texts, options), _cropped(self.weights, options))
+    def cropped(self, options: AugmentationConfig, unchanged: int | None = None) -> WordHistogram:
+        """What is expected after crops, which the label ``unchanged`` is spared.
+
+        Other changes keep the number of words, or nearly so.
+        """
+        found = WordHistogram(_cropped(self.texts, options), _cropped(self.weights, options))
+        if unchanged is not None:
+            found.texts[unchanged], found.weights[unchanged] = self.texts[unchanged], self.weights[unchanged]
+        return found
 
 
 def _cropped(counts: NDArray[np.float64], options: AugmentationConfig) -> NDArray[np.float64]:

@@ -124,7 +124,7 @@ class BatchLoader:
             world_size: how many there are.
             prefetch: batches made ready ahead, in a thread; 0: none, each is made when it is asked for.
             change: changes this process's texts in each epoch, in that thread; only where the data set holds texts. A
-                text of which no token is left is used as it was.
+                text of which no token is left is used as it was, and so are those of the label ``dataset.unchanged``.
             tokenizer: needed where the data set holds texts.
             ngrams: gives the rows of the character n-grams of the texts as they are tokenized; only where the data set
                 holds texts. None: batches have none.
@@ -208,7 +208,8 @@ class BatchLoader:
         ids, sizes, labels, weights, rows = map(np.concatenate, zip(nothing, *pieces, strict=True))
         ngrams = keep = None
         if self._dataset.encoding is not None:
-            texts, ids, sizes = self._encode(ids.tobytes(), sizes, rows, epoch)
+            changeable = labels != (-1 if self._dataset.unchanged is None else self._dataset.unchanged)
+            texts, ids, sizes = self._encode(ids.tobytes(), sizes, rows, changeable, epoch)
             if self._dataset.length_bands:
                 weights = weights * self._dataset.length_factors(labels, texts)
             if self._ngrams is not None:
@@ -225,7 +226,12 @@ class BatchLoader:
         )
 
     def _encode(
-        self, utf8: bytes, sizes: NDArray[np.int64], rows: NDArray[np.int64], epoch: int
+        self,
+        utf8: bytes,
+        sizes: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        changeable: NDArray[np.bool_],
+        epoch: int,
     ) -> tuple[list[str], NDArray[np.int32], NDArray[np.int64]]:
         """The texts as they are used, their ids end to end, and how many each has."""
         encoding, tokenizer = self._dataset.encoding, self._tokenizer
@@ -235,7 +241,13 @@ class BatchLoader:
             return [], np.zeros(0, np.int32), sizes
         ends = np.cumsum(sizes).tolist()
         texts = [utf8[begin:end].decode() for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
-        used = texts if self._change is None else self._change(texts, rows, epoch)
+        used = texts
+        if self._change is not None:
+            places = np.flatnonzero(changeable)
+            used = list(texts)
+            changed = self._change([texts[place] for place in places], rows[places], epoch)
+            for place, text in zip(places.tolist(), changed, strict=True):
+                used[place] = text
         ids, offsets = encoding.encode(tokenizer, used)
         begins, lengths = offsets[:-1].copy(), np.diff(offsets)
         lost = np.flatnonzero(lengths == 0)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wldetect.config import CleaningConfig
+from wldetect.config import NOT_LANGUAGE, CleaningConfig
 from wldetect.data.hash_set import HashSet
 from wldetect.data.held_out import HeldOut, text_hashes
 from wldetect.data.scripts import letter_scripts, script_matrix, script_of_label
@@ -46,6 +46,8 @@ class Cleaner:
         self._held_out = held_out
         self._seen = HashSet()
         self._scripts = script_matrix(labels)
+        # What is no language needs no letters.
+        self._min_letters = np.array([0 if label == NOT_LANGUAGE else config.min_letters for label in labels])
         self._rows = np.zeros(len(labels), dtype=np.int64)
         self._normalized = np.zeros(len(labels), dtype=np.int64)
         self._removed = np.zeros((len(Reason), len(labels)), dtype=np.int64)
@@ -90,7 +92,7 @@ class Cleaner:
         config = self._config
         if config.min_letters > 0 or config.min_script_share > 0:
             letters, known, right = self._count_letters(used, labels)
-            self._remove(Reason.FEW_LETTERS, kept & (letters < config.min_letters), kept, used, labels)
+            self._remove(Reason.FEW_LETTERS, kept & (letters < self._min_letters[labels]), kept, used, labels)
             # Without letters there is nothing to tell a script by.
             other = kept & (right < config.min_script_share * known)
             self._remove(Reason.OTHER_SCRIPT, other, kept, used, labels)

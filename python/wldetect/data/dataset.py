@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wldetect import _core
-from wldetect.config import DatasetConfig, ResolvedConfig
+from wldetect.config import NOT_LANGUAGE, DatasetConfig, ResolvedConfig
 from wldetect.data.balance import balance_factors, select_rows
 from wldetect.data.bands import WordHistogram, bands_of, length_factors
 from wldetect.data.characters import count_words
@@ -102,6 +102,14 @@ class TokenizedDataset:
         """
         factors: NDArray[np.float32] = self.factors[labels, bands_of(count_words(texts), self.length_bands)]
         return factors
+
+    @property
+    def unchanged(self) -> int | None:
+        """The index of the label whose texts are not changed at random: of text that is not language; None: not there.
+
+        A word cut out of code is a word, and its noise and its lengths are made with it.
+        """
+        return _unchanged(self.report.labels)
 
     @property
     def cleaning_report(self) -> Path | None:
@@ -193,6 +201,10 @@ def prepare_dataset(
     )
 
 
+def _unchanged(labels: Sequence[str]) -> int | None:
+    return labels.index(NOT_LANGUAGE) if NOT_LANGUAGE in labels else None
+
+
 def _factors(config: ResolvedConfig, report: DatasetReport, index: dict[str, Any]) -> NDArray[np.float64]:
     """What makes languages count as they are to, float64 [L, bands]; the mean of all weights becomes 1."""
     options = config.training.dataset
@@ -200,7 +212,7 @@ def _factors(config: ResolvedConfig, report: DatasetReport, index: dict[str, Any
     own = _label_weights(options, report.labels)
     if options.length_bands:
         stored = WordHistogram(np.array(index["words"]["texts"]), np.array(index["words"]["weights"]))
-        words = stored.cropped(config.training.training.augmentation)
+        words = stored.cropped(config.training.training.augmentation, _unchanged(report.labels))
         return length_factors(words, options.length_bands, power, options.band_weights, own)
     counts = np.array([report.kept[label] for label in report.labels])
     factors = balance_factors(counts, power)[:, None] * own

@@ -13,6 +13,7 @@ from wldetect.config import ResolvedConfig, resolve_name
 from wldetect.data.cleaning import Cleaner
 from wldetect.data.columns import Columns
 from wldetect.data.encoding import Encoding
+from wldetect.data.generated import read_generated
 from wldetect.data.held_out import HeldOut, read_held_out
 from wldetect.data.scan import Source
 from wldetect.data.sources import read_source
@@ -55,8 +56,14 @@ def open_inputs(config: ResolvedConfig, cache_dir: Path, progress: bool) -> Inpu
     for source in options.all_sources:
         extra = [column for column in (source.weight_column, source.frequency_column) if column is not None]
         columns = Columns((source.text_column, source.language_column), tuple(extra))
-        name = resolve_name(source.name, config.training_path)
-        rows = read_source(name, source.split, columns, cache_dir, only=source.files, progress=progress)
+        if source.name is not None:
+            name = resolve_name(source.name, config.training_path)
+            rows = read_source(name, source.split, columns, cache_dir, only=source.files, progress=progress)
+        else:
+            assert source.generated is not None
+            assert source.samples is not None
+            made_up = source.generated, source.samples, options.seed
+            rows = read_generated(*made_up, columns, cache_dir, progress=progress)
         sources.append((rows, source))
 
     def read(names: list[str]) -> list[HeldOut]:

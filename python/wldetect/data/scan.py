@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from wldetect.config import DatasetSourceConfig
+from wldetect.config import NOT_LANGUAGE, DatasetSourceConfig
 from wldetect.data.balance import Selection
 from wldetect.data.cleaning import Cleaner
 from wldetect.data.files import listed
@@ -142,7 +142,8 @@ def scan_sources(
                 place = partial(_place, source, settings, mine + n_rows, names)
                 refuse_forbidden(forbidden, _texts(batch.column(settings.text_column), mine), place)
             if counter is not None:
-                mine = np.flatnonzero(codes >= 0)
+                # Words of code are of no language.
+                mine = np.flatnonzero((codes >= 0) & (codes != index.get(NOT_LANGUAGE, -1)))
                 counter.count(_texts(batch.column(settings.text_column), mine), codes[mine])
             counts[number] += np.bincount(codes[codes >= 0], minlength=len(labels))
             if settings.frequency_column is not None:

@@ -96,6 +96,8 @@ def test_defaults_are_those_of_the_guide(write: Write) -> None:
     assert source.model_dump() == {
         "name": "corpus",
         "files": [],
+        "generated": None,
+        "samples": None,
         "split": "train",
         "text_column": "text",
         "language_column": "language",

@@ -51,6 +51,11 @@ SHORTHAND = {
     "$ALL_FOREIGN": (
         "expected 0 in one source at least, in whose texts the words of the others are looked up, found 1"
     ),
+    "$TWICE": (
+        "expected one source of each generator, whose texts are the same everywhere, found another of not_language"
+    ),
+    "$NO_LABEL": "expected the label 'zxx' of not_language among the languages of model.yaml, found 3 others",
+    "$OR": "here or a generator in 'generated'",
     "$INLINE": "not allowed beside 'sources'; expected in each entry of 'sources' instead",
     "$TEXT": "expected non-empty text without control characters",
     "$CODE": "expected a code of printable characters without spaces",
@@ -233,7 +238,27 @@ dataset: {}
 dataset: {sources: []}
     dataset.sources: expected a list of one or more mappings or null, found an empty list
 dataset: {sources: [{split: s}]}
-    dataset.sources[0].name: missing required key; expected text
+    dataset.sources[0].name: missing required key; expected text here or a generator in 'generated'
+dataset: {sources: [{generated: not_language}]}
+    dataset.sources[0].samples: missing required key; expected int > 0 beside 'generated'
+dataset: {sources: [{generated: noise, samples: 5}]}
+    dataset.sources[0].generated: expected one of not_language or null, found 'noise' (str)
+dataset: {sources: [{name: a, generated: not_language, samples: 5}]}
+    dataset.sources[0].generated: expected either 'name' or 'generated', found both: 'a' (str)
+dataset: {sources: [{name: a, samples: 5}]}
+    dataset.sources[0].samples: expected none without 'generated', found 5 (int)
+dataset: {sources: [{generated: not_language, samples: 0}]}
+    dataset.sources[0].samples: expected int > 0 or null, found 0 (int)
+dataset: {sources: [{generated: not_language, samples: 5, split: dev}]}
+    dataset.sources[0].split: not allowed beside 'generated', found 'dev' (str)
+dataset: {sources: [{generated: not_language, samples: 5, foreign_power: 1}]}
+    dataset.sources[0].foreign_power: not allowed beside 'generated', found 1.0 (float)
+dataset: {sources: [{generated: not_language, samples: 5}, {generated: not_language, samples: 6}]}
+    dataset.sources[1].generated: $TWICE
+dataset: {sources: [{name: a, foreign_power: 1}, {generated: not_language, samples: 5}]}
+    dataset.sources[0].foreign_power: $ALL_FOREIGN
+dataset: {sources: [{name: a}, {generated: not_language, samples: 5}]}
+    dataset.sources[1].generated: $NO_LABEL
 dataset: {sources: [{name: a}, {name: b, weight: -1}]}
     dataset.sources[1].weight: expected float > 0, found -1 (int)
 dataset: {name: corpus, sources: [{name: a}]}
@@ -325,7 +350,7 @@ OVERRIDE_ERRORS: list[tuple[dict[str, object], str]] = [
         "training.batch_size.x $CLI: expected a mapping at 'training.batch_size', found 8 (int)",
     ),
     ({"trainin.seed": 1}, "trainin $CLI: $TRAINING_FILE; did you mean 'training'?"),
-    ({"dataset": {"sources": [{}]}}, "dataset.sources[0].name $CLI: missing required key; expected text"),
+    ({"dataset": {"sources": [{}]}}, "dataset.sources[0].name $CLI: missing required key; expected text $OR"),
     ({"training.seed": 3, "dataset.seed": -1}, "dataset.seed $CLI: expected int >= 0, found -1 (int)"),
     ({"training.seed": 3, "dataset": 1}, "dataset $CLI: expected a mapping, found 1 (int)"),
     (

@@ -71,6 +71,9 @@ def test_crops_equal_the_oracle(counts: list[int], largest: int, crop: float, cr
             expected[min(cropped, largest + 1)] += 2 * share
     np.testing.assert_allclose(found.texts, [np.zeros(largest + 2), expected], atol=1e-9)
     np.testing.assert_allclose(found.weights, found.texts / 2, atol=1e-9)
+    spared = words.cropped(AugmentationConfig(crop=crop, crop_max_words=crop_max_words), unchanged=1)
+    np.testing.assert_array_equal(spared.texts, words.texts)
+    np.testing.assert_array_equal(spared.weights, words.weights)
 
 
 @settings(deadline=None)
