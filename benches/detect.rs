@@ -159,7 +159,7 @@ fn check(detector: &Detector, library: &tokenizers::Tokenizer, table: &[u8], tex
         let expected: Vec<f64> = logits.iter().map(|logit| logit.exp() / sum).collect();
         let found = detector.probabilities(text).expect("a text of known letters").expect("a row");
         oracle::assert_close(&found, &expected, 0.0);
-        let detection = detector.detect(text).expect("a text of known letters").expect("a row");
+        let detection = detector.detect(text).expect("a text of known letters").detection().expect("a row");
         let best = (0..COLUMNS).rev().max_by(|&a, &b| found[a].total_cmp(&found[b])).expect("a column");
         assert_eq!((detection.language, detection.probability), (best, found[best]));
     }

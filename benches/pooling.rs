@@ -112,11 +112,11 @@ fn bench_softmax(criterion: &mut Criterion) {
     let total: f64 = exponentials.iter().sum();
     for kernel in kernels() {
         let mut probabilities = logits.clone();
-        softmax_with(kernel, &mut probabilities);
+        softmax_with(kernel, &mut probabilities, 1.0);
         for (&found, expected) in probabilities.iter().zip(&exponentials) {
             assert!((f64::from(found) - expected / total).abs() < 1e-6, "{found} for {}", expected / total);
         }
-        let (language, probability) = best_with(kernel, &logits).expect("148 logits");
+        let (language, probability) = best_with(kernel, &logits, 1.0).expect("148 logits");
         assert!(probabilities.iter().all(|&other| other <= probability));
         assert_eq!(probabilities[language], probability);
 
@@ -125,10 +125,10 @@ fn bench_softmax(criterion: &mut Criterion) {
         group.bench_function("all", |bencher| {
             bencher.iter(|| {
                 probabilities.copy_from_slice(black_box(&logits));
-                softmax_with(kernel, black_box(&mut probabilities));
+                softmax_with(kernel, black_box(&mut probabilities), black_box(1.0));
             });
         });
-        group.bench_function("best", |bencher| bencher.iter(|| best_with(kernel, black_box(&logits))));
+        group.bench_function("best", |bencher| bencher.iter(|| best_with(kernel, black_box(&logits), black_box(1.0))));
         group.finish();
     }
 }

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use crate::detector::{Detection, Detector, Workspace};
+use crate::answers::{Answer, Detection};
+use crate::detector::{Detector, Workspace};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::ngrams::{self, Ngrams};
 use crate::pieces::{Stop, cut, in_pieces, split};
 use crate::tokenizer::{Scratch, Tokenizer};
 
-/// Label of a text that has no answer.
+/// Label of a text whose language is unknown, and, with probability 0, of one that has no answer.
 pub const NO_LANGUAGE: i32 = -1;
 
 /// Few tokens have more bytes than this, so few texts cost more before they are truncated.
@@ -31,21 +32,15 @@ impl Detector {
     ///
     /// # Errors
     /// `threads` is 0, or the tokenizer cannot express a text.
-    pub fn detect_batch<T: AsRef<str> + Sync>(
-        &self,
-        texts: &[T],
-        threads: Option<usize>,
-    ) -> Result<Vec<Option<Detection>>> {
+    pub fn detect_batch<T: AsRef<str> + Sync>(&self, texts: &[T], threads: Option<usize>) -> Result<Vec<Answer>> {
         let (mut labels, mut probabilities) = (vec![NO_LANGUAGE; texts.len()], vec![0.0; texts.len()]);
         self.detect_batch_into(texts, threads, &mut labels, &mut probabilities, &mut || false)?;
-        let found = labels.into_iter().zip(probabilities);
-        Ok(found
-            .map(|(label, probability)| usize::try_from(label).ok().map(|language| Detection { language, probability }))
-            .collect())
+        Ok(labels.into_iter().zip(probabilities).map(|(label, probability)| answer(label, probability)).collect())
     }
 
-    /// [`Self::detect_batch`] into slices of one place a text: an index into [`Self::languages`], or [`NO_LANGUAGE`],
-    /// and its probability, or 0.
+    /// [`Self::detect_batch`] into slices of one place a text: an index into [`Self::languages`] and its
+    /// probability; [`NO_LANGUAGE`] and the probability of the best language where none is probable enough;
+    /// [`NO_LANGUAGE`] and 0 where there is no answer.
     ///
     /// The calling thread, which does its share of the work, asks `interrupted` now and then; when it says true, every
     /// thread stops after the text it is at.
@@ -89,9 +84,12 @@ impl Detector {
                 if stop.is_set() {
                     break;
                 }
-                let found = text(index).map_or(Ok(None), |text| self.detect_with(text, workspace))?;
-                (*label, *probability) =
-                    found.map_or((NO_LANGUAGE, 0.0), |found| (found.language as i32, found.probability));
+                let found = text(index).map_or(Ok(Answer::Nothing), |text| self.detect_with(text, workspace))?;
+                (*label, *probability) = match found {
+                    Answer::Nothing => (NO_LANGUAGE, 0.0),
+                    Answer::Unknown { probability } => (NO_LANGUAGE, probability),
+                    Answer::Language(Detection { language, probability }) => (language as i32, probability),
+                };
             }
             Ok(())
         })
@@ -119,6 +117,43 @@ impl Detector {
                 match text(index).map_or(Ok(None), |text| self.probabilities_with(text, workspace))? {
                     Some(found) => row.copy_from_slice(found),
                     None => row.fill(0.0),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The logits of every language for `count` texts, into a row of `logits` each, and what [`Detector::logits_with`] says of
+    /// the evidence into `evidence`: zeros where there is no answer. `logits` has one place for each text and language,
+    /// `evidence` one for each text.
+    #[cfg_attr(not(feature = "python"), allow(dead_code))]
+    pub(crate) fn logits_each<'t>(
+        &self,
+        count: usize,
+        text: impl Fn(usize) -> Option<&'t str> + Sync,
+        threads: Option<usize>,
+        logits: &mut [f32],
+        evidence: &mut [i64],
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
+        let ranges = self.cut(count, &text);
+        let width = self.languages().len();
+        let outputs = split(&ranges, width, logits).into_iter().zip(split(&ranges, 1, evidence));
+        let pieces = ranges.iter().cloned().zip(outputs).collect();
+        self.in_pieces(pieces, threads, interrupted, |workspace, (texts, (rows, counts)), stop| {
+            for (index, (row, count)) in texts.zip(rows.chunks_exact_mut(width).zip(counts)) {
+                if stop.is_set() {
+                    break;
+                }
+                match text(index).map_or(Ok(None), |text| self.logits_with(text, workspace))? {
+                    Some((logits, evidence)) => {
+                        row.copy_from_slice(logits);
+                        *count = evidence as i64;
+                    }
+                    None => {
+                        row.fill(0.0);
+                        *count = 0;
+                    }
                 }
             }
             Ok(())
@@ -182,6 +217,15 @@ impl Ngrams {
             self.rows_into(kernel, text, scratch, rows);
             Ok(())
         })
+    }
+}
+
+/// What a label and a probability of [`Detector::detect_batch_into`] stand for.
+pub(crate) fn answer(label: i32, probability: f32) -> Answer {
+    match usize::try_from(label) {
+        Ok(language) => Answer::Language(Detection { language, probability }),
+        Err(_) if probability > 0.0 => Answer::Unknown { probability },
+        Err(_) => Answer::Nothing,
     }
 }
 

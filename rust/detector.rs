@@ -1,8 +1,9 @@
-//! Text to language, over a loaded model directory.
+//! Text to answer, over a loaded model directory.
 
 use std::path::Path;
 use std::sync::OnceLock;
 
+use crate::answers::{Answer, Calibration, Detection, Hidden, UNKNOWN};
 use crate::artifact::{Artifact, Metadata, NgramArtifact, sha256};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
@@ -44,21 +45,13 @@ impl Features {
     }
 }
 
-/// The most probable language of a text.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Detection {
-    /// Index into [`Detector::languages`].
-    pub language: usize,
-    /// Its softmax probability, in 0..=1.
-    pub probability: f32,
-}
-
 /// A loaded model. Shared freely between threads.
 pub struct Detector {
     artifact: Artifact,
     features: Features,
     ngrams: Option<NgramArtifact>,
     tokenizer: Tokenizer,
+    calibration: Calibration,
     kernel: Kernel,
     fingerprint: OnceLock<String>,
     workspaces: Workspaces<Workspace>,
@@ -97,8 +90,19 @@ impl Detector {
             (Features::All, None) | (Features::Tokens, _) => None,
         };
         let tokenizer = Tokenizer::open(directory, &artifact.metadata().tokenizer_sha256)?;
+        let calibration = calibration(artifact.metadata(), features, Hidden::Unknown, None)?;
         let (fingerprint, workspaces) = (OnceLock::new(), Workspaces::new());
-        Ok(Self { artifact, features, ngrams, tokenizer, kernel, fingerprint, workspaces })
+        Ok(Self { artifact, features, ngrams, tokenizer, calibration, kernel, fingerprint, workspaces })
+    }
+
+    /// With other answers: hidden languages as `hidden` says, and `threshold` (`None`: the model's own) as the least
+    /// probability of an answer, 0 for any.
+    ///
+    /// # Errors
+    /// `threshold` is not in 0..=1, or above 0 where a language is called [`UNKNOWN`].
+    pub fn answering(mut self, hidden: Hidden, threshold: Option<f32>) -> Result<Self> {
+        self.calibration = calibration(self.artifact.metadata(), self.features, hidden, threshold)?;
+        Ok(self)
     }
 
     /// What the model says about itself: languages, pooling, length.
@@ -153,11 +157,11 @@ impl Detector {
         &self.workspaces
     }
 
-    /// The most probable language of `text`; `None` when nothing of it has a row (an empty text, say).
+    /// The most probable language of `text`, if it is probable enough.
     ///
     /// # Errors
     /// The tokenizer cannot express the text.
-    pub fn detect(&self, text: &str) -> Result<Option<Detection>> {
+    pub fn detect(&self, text: &str) -> Result<Answer> {
         self.workspaces.with(|| self.workspace(), |workspace| self.detect_with(text, workspace))
     }
 
@@ -165,15 +169,14 @@ impl Detector {
     ///
     /// # Errors
     /// The tokenizer cannot express the text.
-    pub fn detect_with(&self, text: &str, workspace: &mut Workspace) -> Result<Option<Detection>> {
-        if !self.pool(text, workspace)? {
-            return Ok(None);
-        }
-        let best = best_with(self.kernel, &workspace.scores);
-        Ok(best.map(|(language, probability)| Detection { language, probability }))
+    pub fn detect_with(&self, text: &str, workspace: &mut Workspace) -> Result<Answer> {
+        let Some(evidence) = self.pool(text, workspace)? else { return Ok(Answer::Nothing) };
+        let best = best_with(self.kernel, &workspace.scores, self.calibration.inverse_temperature(evidence));
+        let answer = |(language, probability)| self.calibration.answer(Detection { language, probability });
+        Ok(best.map_or(Answer::Nothing, answer))
     }
 
-    /// The probability of every language, by index, or `None` as for [`Self::detect`].
+    /// The probability of every language, by index; `None` when nothing of `text` has a row.
     ///
     /// # Errors
     /// The tokenizer cannot express the text.
@@ -187,15 +190,23 @@ impl Detector {
     /// # Errors
     /// The tokenizer cannot express the text.
     pub fn probabilities_with<'w>(&self, text: &str, workspace: &'w mut Workspace) -> Result<Option<&'w [f32]>> {
-        if !self.pool(text, workspace)? {
-            return Ok(None);
-        }
-        softmax_with(self.kernel, &mut workspace.scores);
+        let Some(evidence) = self.pool(text, workspace)? else { return Ok(None) };
+        softmax_with(self.kernel, &mut workspace.scores, self.calibration.inverse_temperature(evidence));
         Ok(Some(&workspace.scores))
     }
 
-    /// Leaves the logits of `text` in `workspace.scores`; false when there is nothing to pool.
-    fn pool(&self, text: &str, workspace: &mut Workspace) -> Result<bool> {
+    /// What probabilities are made of: the logit of every language, by index, before any temperature, and the number of
+    /// pieces of evidence that chooses one. `None` as for [`Self::probabilities`].
+    ///
+    /// # Errors
+    /// The tokenizer cannot express the text.
+    pub fn logits_with<'w>(&self, text: &str, workspace: &'w mut Workspace) -> Result<Option<(&'w [f32], usize)>> {
+        Ok(self.pool(text, workspace)?.map(|evidence| (&*workspace.scores, evidence)))
+    }
+
+    /// Leaves the logits of `text` in `workspace.scores`; gives the number of token rows that were pooled, or of n-gram rows
+    /// where they alone are used, and at least 1. `None` when there is nothing to pool.
+    fn pool(&self, text: &str, workspace: &mut Workspace) -> Result<Option<usize>> {
         let Workspace { tokenizing, ids, pooling, extracting, ngram_rows, ngram_logits, scores } = workspace;
         let metadata = self.metadata();
         let pooled = match self.features {
@@ -206,13 +217,35 @@ impl Detector {
             }
             Features::Ngrams => 0,
         };
-        let Some(ngrams) = &self.ngrams else { return Ok(pooled > 0) };
+        let Some(ngrams) = &self.ngrams else { return Ok((pooled > 0).then_some(pooled)) };
         ngram_rows.clear();
         ngrams.ngrams().rows_into(self.kernel, text, extracting, ngram_rows);
         if pooled == 0 {
             scores.fill(0.0);
         }
         add_logits(self.kernel, ngrams.table(), ngrams.projection(), ngram_rows, ngram_logits, scores)?;
-        Ok(pooled > 0 || !ngram_rows.is_empty())
+        let evidence = match self.features {
+            Features::All | Features::Tokens => pooled.max(usize::from(!ngram_rows.is_empty())),
+            Features::Ngrams => ngram_rows.len(),
+        };
+        Ok((evidence > 0).then_some(evidence))
     }
+}
+
+/// How a model's logits become answers in one way to use it.
+fn calibration(metadata: &Metadata, features: Features, hidden: Hidden, threshold: Option<f32>) -> Result<Calibration> {
+    let own = metadata.calibrations.of(features).cloned();
+    let own = own.unwrap_or_else(|| Calibration::none(metadata.languages.len()));
+    let calibration = match threshold {
+        None => own,
+        Some(threshold) => own.with_threshold(threshold)?,
+    };
+    if calibration.has_thresholds() && metadata.languages.iter().any(|language| language == UNKNOWN) {
+        let reason = format!("threshold: expected 0 for a model with a language called {UNKNOWN:?}, found more");
+        return Err(Error::InvalidArgument(reason));
+    }
+    Ok(match hidden {
+        Hidden::Unknown => calibration.hiding(&metadata.hidden),
+        Hidden::Report => calibration,
+    })
 }

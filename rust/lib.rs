@@ -7,7 +7,7 @@
 //! ```text
 //! artifact (files, validated) -> table (rows) --+
 //! tokenizer (text -> ids) ----------------------+-> pooling (ids -> logits) --+
-//! fp8 (what a stored byte means) ---------------+                             +-> detector (text -> language)
+//! fp8 (what a stored byte means) ---------------+                             +-> detector (text -> answer)
 //! ngrams (text -> rows of a second table -> logits, added to those of tokens) +   -> batch (many texts, over threads)
 //! ```
 //!
@@ -17,6 +17,7 @@
 //!
 //! Nothing here knows Python except the module `python`, which exists only with the feature of that name.
 
+pub mod answers;
 pub mod artifact;
 pub mod bag;
 pub mod batch;
@@ -35,7 +36,8 @@ pub mod table;
 pub mod tokenizer;
 mod workspaces;
 
-pub use detector::{Detection, Detector, Features};
+pub use answers::{Answer, Detection, Hidden};
+pub use detector::{Detector, Features};
 pub use error::{Error, Result};
 pub use fp8::Format;
 pub use pooling::Pooling;

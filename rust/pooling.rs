@@ -229,23 +229,24 @@ fn refill<T: Copy>(values: &mut Vec<T>, length: usize, value: T) {
 /// Turns logits into probabilities in place, each within 1e-6 of the softmax in `f64`. The logits must be finite; an
 /// empty slice stays empty.
 pub fn softmax(logits: &mut [f32]) {
-    softmax_with(Kernel::chosen_or_best(), logits);
+    softmax_with(Kernel::chosen_or_best(), logits, 1.0);
 }
 
-/// [`softmax`] with a kernel other than the one chosen for the process. The probabilities are the same to the bit.
-pub fn softmax_with(kernel: Kernel, logits: &mut [f32]) {
-    kernel.softmax(logits);
+/// [`softmax`] of the logits times `inverse_temperature`, positive and finite, with a kernel other than the one chosen for
+/// the process. The probabilities are the same to the bit on each, and with 1 those of [`softmax`].
+pub fn softmax_with(kernel: Kernel, logits: &mut [f32], inverse_temperature: f32) {
+    kernel.softmax(logits, inverse_temperature);
 }
 
 /// The [`argmax`] of finite `logits` and the probability that [`softmax`] gives it, to the bit, without the others;
 /// `None` for an empty slice.
 pub fn best(logits: &[f32]) -> Option<(usize, f32)> {
-    best_with(Kernel::chosen_or_best(), logits)
+    best_with(Kernel::chosen_or_best(), logits, 1.0)
 }
 
-/// [`best`] with a kernel other than the one chosen for the process. The answer is the same to the bit.
-pub fn best_with(kernel: Kernel, logits: &[f32]) -> Option<(usize, f32)> {
-    kernel.best(logits)
+/// [`best`], its probability that of [`softmax_with`]: the index is that of [`best`] whatever the temperature.
+pub fn best_with(kernel: Kernel, logits: &[f32], inverse_temperature: f32) -> Option<(usize, f32)> {
+    kernel.best(logits, inverse_temperature)
 }
 
 /// Index of the largest value, the first of several; `None` for an empty slice.

@@ -39,6 +39,7 @@ _Format = Literal["e3m4", "e4m3fn"]
 _DType = Literal["e3m4", "e4m3fn", "float32"]
 _Pooling = Literal["average", "logsumexp", "max"]
 _Features = Literal["all", "tokens", "ngrams"]
+_Hidden = Literal["unknown", "report"]
 
 @final
 class WLDetect:
@@ -46,12 +47,23 @@ class WLDetect:
 
     @staticmethod
     def load(
-        path: str | PathLike[str] | None = None, *, table: _DType = "e3m4", features: _Features = "all"
+        path: str | PathLike[str] | None = None,
+        *,
+        table: _DType = "e3m4",
+        features: _Features = "all",
+        hidden: _Hidden = "unknown",
+        threshold: float | None = None,
     ) -> WLDetect:
         """Load the model directory ``path``, or the model inside the package, with the table of the given dtype.
 
         With ``features="tokens"``, rows of n-grams are left out and their file is not read; models without them load
-        the same either way. With ``"ngrams"``, those of tokens are left out and texts are not tokenized. Raises
+        the same either way. With ``"ngrams"``, those of tokens are left out and texts are not tokenized.
+
+        An answer with a probability below the threshold of its language, as the model was calibrated, is "und",
+        unknown; ``threshold``, 0 to 1, is one for all languages instead, and 0 answers always. Languages that the model
+        hides are "und" as well, unless ``hidden="report"``.
+
+        Raises ``ValueError`` for a choice that there is none, or a threshold out of range,
         ``FileNotFoundError`` when a file is missing and ``ArtifactError`` when one is truncated, malformed, holds
         infinity or NaN, the tokenizer or the n-gram rows are not of the table's model, there are no n-gram rows to use
         alone, or the package has no model inside.
@@ -61,6 +73,8 @@ class WLDetect:
     @overload
     def predict(self, text: str, *, threads: int | None = None) -> tuple[str, float] | None:  # type: ignore[overload-overlap]
         """The most probable language and its probability, or None when nothing of ``text`` has a row.
+
+        "und" and the probability of the most probable language where that is not enough for an answer: see ``load``.
 
         For an iterable of texts, a list of such answers in order, computed on ``threads`` threads (default: one for
         each core) without the interpreter lock; a None among the texts has the answer None. Lone surrogates count as
@@ -76,18 +90,30 @@ class WLDetect:
         """``predict`` for many texts without Python objects for each: labels, int32 [n], and probabilities,
         float32 [n].
 
-        Labels are indices of ``languages``. A text without an answer has the label -1 and the probability 0.
+        Labels are indices of ``languages``. A text whose answer is "und" has the label -1 and the probability of the
+        most probable language, above 0; one without an answer has the label -1 and the probability 0.
         """
 
     @overload
     def probabilities(self, text: str, *, threads: int | None = None) -> NDArray[np.float32] | None:  # type: ignore[overload-overlap]
         """Probability of every language, float32 [L] in the order of ``languages``; None as for ``predict``.
 
+        Calibrated, where the model is: the inverse temperature follows from the number of rows that were pooled.
+
         For an iterable of texts, float32 [n, L], a row of zeros for each text without an answer.
         """
 
     @overload
     def probabilities(self, text: Iterable[str | None], *, threads: int | None = None) -> NDArray[np.float32]: ...
+    def logits(
+        self, texts: Iterable[str | None], *, threads: int | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """What probabilities are made of: logits before any temperature, float32 [n, L], and the evidence, int64 [n].
+
+        Evidence is the number of token rows that were pooled, or of n-gram rows where they alone are used, and at least
+        1. A text without an answer has zeros. Errors as for ``predict``.
+        """
+
     def tokenize(self, text: str) -> list[int]:
         """The token ids of ``text`` that count: the first ``max_sequence_length``. Not all of them need have a row."""
 
@@ -116,16 +142,19 @@ class WLDetect:
         """SHA-256 of the table's file, in hexadecimal; the tokenizer's own is recorded in that file.
 
         With n-gram rows: that of the table's file and, behind it, theirs. A pickled detector is its path (None for the
-        model inside the package), its table's dtype, its features and this. Unpickling it loads the directory again,
-        and raises ``ArtifactError`` when there is another model. ``copy`` gives the detector itself, as nothing changes
-        it.
+        model inside the package), its table's dtype, its features, what becomes of hidden languages, its threshold and
+        this. Unpickling it loads the directory again, and raises ``ArtifactError`` when there is another model. ``copy``
+        gives the detector itself, as nothing changes it.
         """
 
     def __copy__(self) -> WLDetect: ...
     def __deepcopy__(self, _memo: object, /) -> WLDetect: ...
     def __reduce__(
         self,
-    ) -> tuple[Callable[[str | None, str, str, str], WLDetect], tuple[str | None, str, str, str]]: ...
+    ) -> tuple[
+        Callable[[str | None, str, str, str, float | None, str], WLDetect],
+        tuple[str | None, str, str, str, float | None, str],
+    ]: ...
 
 @final
 class EmbeddingBag:

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use safetensors::tensor::Dtype as TensorDtype;
 
+use super::calibration::{Calibrations, calibrations, hidden};
 use super::header::{Header, StoredTokenRows};
 use super::mapped::{MappedTable, map};
 use super::sha256;
@@ -17,7 +18,7 @@ use crate::pooling::Pooling;
 use crate::table::{DType, Table};
 
 /// What a table file says about itself, beside the table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Metadata {
     /// Language codes, one a column.
     pub languages: Vec<String>,
@@ -29,6 +30,10 @@ pub struct Metadata {
     pub tokenizer_sha256: String,
     /// What the n-gram table of the same model calls itself; `None`: the model has none.
     pub ngram_table_id: Option<String>,
+    /// What turns its logits into probabilities that mean something, and when it is sure enough to answer.
+    pub calibrations: Calibrations,
+    /// Languages that are not reported unless asked for, by index.
+    pub hidden: Vec<usize>,
 }
 
 /// An open, validated table file.
@@ -46,8 +51,8 @@ impl Artifact {
     /// # Errors
     /// [`crate::Error::Io`] when it cannot be read; [`crate::Error::Artifact`], naming what was expected and found, when
     /// it is truncated, a tensor or key is missing or of the wrong type or shape, the dtype id is unknown or another one,
-    /// the scale or any value of the table is not finite, a row is not that of exactly one token, or the languages do not
-    /// match the columns.
+    /// the scale or any value of the table is not finite, a row is not that of exactly one token, the languages do not
+    /// match the columns, or `calibration` or `hidden_languages` is there and not as it should be.
     pub fn open(path: &Path, dtype: DType) -> Result<Self> {
         let map = map(path)?;
         let header = Header::parse(path, &map)?;
@@ -104,5 +109,7 @@ fn metadata(header: &Header<'_>, columns: usize) -> Result<Metadata> {
         })?;
     let tokenizer_sha256 = header.key("tokenizer_sha256")?.to_owned();
     let ngram_table_id = header.optional_key("ngram_table_id").map(str::to_owned);
-    Ok(Metadata { languages, pooling, max_sequence_length, tokenizer_sha256, ngram_table_id })
+    let calibrations = calibrations(header, &languages)?;
+    let hidden = hidden(header, &languages)?;
+    Ok(Metadata { languages, pooling, max_sequence_length, tokenizer_sha256, ngram_table_id, calibrations, hidden })
 }

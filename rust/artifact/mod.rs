@@ -3,6 +3,7 @@
 //! Both are safetensors files: the lookup table of tokens, and beside it, in models that have them, the rows of character
 //! n-grams.
 
+mod calibration;
 mod header;
 mod lookup;
 mod mapped;
@@ -10,6 +11,7 @@ mod ngrams;
 
 use sha2::{Digest, Sha256};
 
+pub use calibration::Calibrations;
 pub use lookup::{Artifact, Metadata};
 pub use ngrams::NgramArtifact;
 

@@ -31,8 +31,8 @@ macro_rules! compile_portable {
             fn project(numbers: &[f32], blocks: &[f32], logits: &mut [f32]);
             fn decode_e3m4(codes: &[u8], values: &mut [f32]);
             fn decode_e4m3fn(codes: &[u8], values: &mut [f32]);
-            fn softmax(logits: &mut [f32]);
-            fn best(logits: &[f32]) -> Option<(usize, f32)>;
+            fn softmax(logits: &mut [f32], factor: f32);
+            fn best(logits: &[f32], factor: f32) -> Option<(usize, f32)>;
             fn add_float32_rows(data: &[u8], columns: usize, rows: &[i32], weights: &[f32], sums: &mut [f32]);
             fn add_float16_rows(data: &[u8], columns: usize, rows: &[i32], weights: &[f32], sums: &mut [f32]);
             fn add_bfloat16_rows(data: &[u8], columns: usize, rows: &[i32], weights: &[f32], sums: &mut [f32]);
@@ -310,14 +310,15 @@ impl Kernel {
         dispatch!(self, adam(step, values, first, second, gradient));
     }
 
-    /// Turns logits into probabilities.
-    pub(crate) fn softmax(self, logits: &mut [f32]) {
-        dispatch!(self, softmax(logits));
+    /// Turns logits, each times `factor`, into probabilities.
+    pub(crate) fn softmax(self, logits: &mut [f32], factor: f32) {
+        dispatch!(self, softmax(logits, factor));
     }
 
-    /// Index of the largest of `logits`, the first of several, and its probability; `None` for an empty slice.
-    pub(crate) fn best(self, logits: &[f32]) -> Option<(usize, f32)> {
-        dispatch!(self, best(logits))
+    /// Index of the largest of `logits`, the first of several, and the probability that [`Self::softmax`] gives it; `None`
+    /// for an empty slice.
+    pub(crate) fn best(self, logits: &[f32], factor: f32) -> Option<(usize, f32)> {
+        dispatch!(self, best(logits, factor))
     }
 }
 

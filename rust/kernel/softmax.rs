@@ -89,21 +89,22 @@ fn first(values: &[f32], wanted: f32) -> Option<usize> {
 }
 
 #[inline(always)]
-pub(super) fn softmax(logits: &mut [f32]) {
+pub(super) fn softmax(logits: &mut [f32], factor: f32) {
     let peak = largest(logits);
     for logit in logits.iter_mut() {
-        *logit = exp(*logit - peak);
+        // Before multiplying: a difference of 0 stays 0, and one too large for a float stays minus infinity.
+        *logit = exp((*logit - peak) * factor);
     }
-    let factor = 1.0 / sum(logits, 0.0, |e| e);
+    let share = 1.0 / sum(logits, 0.0, |e| e);
     for e in logits.iter_mut() {
-        *e = (f64::from(*e) * factor) as f32;
+        *e = (f64::from(*e) * share) as f32;
     }
 }
 
 #[inline(always)]
-pub(super) fn best(logits: &[f32]) -> Option<(usize, f32)> {
+pub(super) fn best(logits: &[f32], factor: f32) -> Option<(usize, f32)> {
     let peak = largest(logits);
     // The largest of all has e^0 = 1 for its share.
-    let share = 1.0 / sum(logits, f32::NEG_INFINITY, |logit| exp(logit - peak));
+    let share = 1.0 / sum(logits, f32::NEG_INFINITY, |logit| exp((logit - peak) * factor));
     first(logits, peak).map(|index| (index, share as f32))
 }

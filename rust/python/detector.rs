@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use numpy::{IntoPyArray, PyArray1, PyArrayMethods};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use super::release::{interruptible, require_numpy};
 use super::texts::{Nones, Texts, lossy};
-use crate::batch::NO_LANGUAGE;
+use crate::answers::{Answer, Hidden, UNKNOWN};
+use crate::batch::{self, NO_LANGUAGE};
 use crate::detector::{Detector, Features};
 use crate::error::Error;
 use crate::table::DType;
@@ -40,23 +41,35 @@ pub struct WLDetect {
     packaged: bool,
     table: DType,
     features: Features,
+    hidden: Hidden,
+    threshold: Option<f32>,
     detector: Detector,
     /// The codes of the languages, made once for all answers.
     codes: Vec<Py<PyString>>,
+    unknown: Py<PyString>,
 }
 
 #[pymethods]
 impl WLDetect {
     #[staticmethod]
-    #[pyo3(signature = (path=None, *, table="e3m4", features="all"))]
-    fn load(py: Python<'_>, path: Option<PathBuf>, table: &str, features: &str) -> PyResult<Self> {
+    #[pyo3(signature = (path=None, *, table="e3m4", features="all", hidden="unknown", threshold=None))]
+    fn load(
+        py: Python<'_>,
+        path: Option<PathBuf>,
+        table: &str,
+        features: &str,
+        hidden: &str,
+        threshold: Option<f32>,
+    ) -> PyResult<Self> {
         let (table, features) = (DType::from_name(table)?, Features::from_name(features)?);
+        let hidden = Hidden::from_name(hidden)?;
         let packaged = path.is_none();
         let path = path.map_or_else(|| packaged_model(py), Ok)?;
-        let detector = py.detach(|| Detector::load(&path, table, features))?;
+        let detector = py.detach(|| Detector::load(&path, table, features)?.answering(hidden, threshold))?;
         let codes = detector.languages().iter().map(|code| PyString::intern(py, code).unbind()).collect();
         let path = std::path::absolute(&path).map_err(|error| Error::io(&path, error))?;
-        Ok(Self { path, packaged, table, features, detector, codes })
+        let unknown = PyString::intern(py, UNKNOWN).unbind();
+        Ok(Self { path, packaged, table, features, hidden, threshold, detector, codes, unknown })
     }
 
     /// A `(code, probability)` pair or None for a string; a list of such for an iterable of strings.
@@ -69,19 +82,14 @@ impl WLDetect {
     ) -> PyResult<Bound<'py, PyAny>> {
         if let Ok(text) = text.cast::<PyString>() {
             let text = lossy(text);
-            return match py.detach(|| self.detector.detect(&text))? {
-                Some(found) => Ok(self.answer(py, found.language, found.probability)?.into_any()),
-                None => Ok(py.None().into_bound(py)),
-            };
+            let answer = py.detach(|| self.detector.detect(&text))?;
+            return Ok(self.answer(py, answer)?.into_pyobject(py)?);
         }
         let (labels, probabilities) =
             self.batch(py, &Texts::collect("text", TEXT_OR_TEXTS, text, Nones::Kept)?, threads)?;
         let mut answers = Vec::with_capacity(labels.len());
         for (label, probability) in labels.into_iter().zip(probabilities) {
-            answers.push(match usize::try_from(label) {
-                Ok(language) => Some(self.answer(py, language, probability)?),
-                Err(_) => None,
-            });
+            answers.push(self.answer(py, batch::answer(label, probability))?);
             if answers.len() % ANSWERS == 0 {
                 py.check_signals()?;
             }
@@ -128,6 +136,27 @@ impl WLDetect {
         Ok(scores.into_pyarray(py).reshape(shape)?.into_any())
     }
 
+    /// Float32 [n, L], and int64 [n].
+    #[pyo3(signature = (texts, *, threads=None))]
+    #[allow(clippy::type_complexity)]
+    fn logits<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &Bound<'py, PyAny>,
+        threads: Option<usize>,
+    ) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<i64>>)> {
+        require_numpy(py)?;
+        let texts = Texts::collect("texts", "an iterable of str", texts, Nones::Kept)?;
+        let texts = texts.borrow(py)?;
+        let shape = [texts.len(), self.codes.len()];
+        let (mut logits, mut evidence) = (vec![0.0; shape[0] * shape[1]], vec![0; shape[0]]);
+        interruptible(py, |look| {
+            let text = |index: usize| texts[index].as_deref();
+            self.detector.logits_each(texts.len(), text, threads, &mut logits, &mut evidence, look)
+        })?;
+        Ok((logits.into_pyarray(py).reshape(shape)?, evidence.into_pyarray(py)))
+    }
+
     fn tokenize(&self, py: Python<'_>, text: &Bound<'_, PyString>) -> PyResult<Vec<u32>> {
         let text = lossy(text);
         let limit = self.detector.metadata().max_sequence_length;
@@ -169,7 +198,13 @@ impl WLDetect {
 
     fn __repr__(&self) -> String {
         let (table, features, languages) = (self.table.name(), self.features.name(), self.codes.len());
-        format!("WLDetect({:?}, table={table:?}, features={features:?}, languages={languages})", self.path)
+        let hidden = match self.hidden {
+            Hidden::Unknown => String::new(),
+            Hidden::Report => format!(", hidden={:?}", self.hidden.name()),
+        };
+        let threshold = self.threshold.map_or_else(String::new, |threshold| format!(", threshold={threshold:?}"));
+        let path = &self.path;
+        format!("WLDetect({path:?}, table={table:?}, features={features:?}{hidden}{threshold}, languages={languages})")
     }
 
     /// What unpickling calls.
@@ -180,9 +215,11 @@ impl WLDetect {
         path: Option<PathBuf>,
         table: &str,
         features: &str,
+        hidden: &str,
+        threshold: Option<f32>,
         fingerprint: &str,
     ) -> PyResult<Self> {
-        let loaded = Self::load(py, path, table, features)?;
+        let loaded = Self::load(py, path, table, features, hidden, threshold)?;
         let found = loaded.fingerprint(py);
         if found != fingerprint {
             let reason = format!("expected the pickled model, fingerprint {fingerprint}, found fingerprint {found}");
@@ -204,7 +241,8 @@ impl WLDetect {
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let restore = py.get_type::<Self>().getattr("_restore")?;
         let path = (!self.packaged).then(|| self.path.as_os_str());
-        let arguments = (path, self.table.name(), self.features.name(), self.fingerprint(py));
+        let (table, features, hidden) = (self.table.name(), self.features.name(), self.hidden.name());
+        let arguments = (path, table, features, hidden, self.threshold, self.fingerprint(py));
         Ok((restore, arguments.into_pyobject(py)?))
     }
 }
@@ -226,7 +264,13 @@ impl WLDetect {
         Ok((labels, probabilities))
     }
 
-    fn answer<'py>(&self, py: Python<'py>, language: usize, probability: f32) -> PyResult<Bound<'py, PyTuple>> {
-        (self.codes[language].bind(py), probability).into_pyobject(py)
+    /// A pair of a code and a probability; None where there is nothing to say.
+    fn answer<'py>(&self, py: Python<'py>, answer: Answer) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let (code, probability) = match answer {
+            Answer::Nothing => return Ok(None),
+            Answer::Unknown { probability } => (&self.unknown, probability),
+            Answer::Language(found) => (&self.codes[found.language], found.probability),
+        };
+        (code.bind(py), probability).into_pyobject(py).map(Some)
     }
 }

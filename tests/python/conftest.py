@@ -103,13 +103,14 @@ def _write(
     definition: bytes | None = None,
     ngrams: NDArray[np.float32] | None = None,
     projection: NDArray[np.float32] | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> None:
     """Write a model whose tokens are whole words, split at white space and punctuation.
 
     ``words`` gives each word one logit a label; stored is logit / ``scale``, rounded to ``dtype``. Words in ``mask``
     are left out of pooling, and any other word has no row at all. A directory that exists gets a table of another
     dtype beside those it has. ``definition`` is another tokenizer, whose ids are the words in their order. ``ngrams``
-    are n-gram rows, [32, r] for ``NGRAMS``, and ``projection`` [r, L] goes with them.
+    are n-gram rows, [32, r] for ``NGRAMS``, and ``projection`` [r, L] goes with them. ``more`` is further metadata.
     """
     from safetensors.numpy import save_file
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -140,6 +141,7 @@ def _write(
         "max_sequence_length": str(max_sequence_length),
         "tokenizer_sha256": hashlib.sha256(definition).hexdigest(),
     }
+    metadata.update(more or {})
     if ngrams is not None:
         metadata["ngram_table_id"] = _NGRAM_TABLE_ID
         _write_ngrams(directory, labels, dtype, ngrams, projection)

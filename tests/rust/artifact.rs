@@ -1,5 +1,7 @@
 //! Table files, whole and hostile: every refusal is the right variant, names the file, and fits one line.
 
+#[path = "artifact/calibration.rs"]
+mod calibration;
 #[path = "artifact/detector.rs"]
 mod detector;
 #[path = "artifact/features.rs"]
@@ -16,7 +18,7 @@ use proptest::prelude::*;
 use safetensors::tensor::Dtype;
 use tempfile::TempDir;
 use wldetect::artifact::Artifact;
-use wldetect::{DType, Error, Format, Pooling};
+use wldetect::{DType, Error, Features, Format, Pooling};
 
 const E3M4: DType = DType::Fp8(Format::E3M4);
 const E4M3FN: DType = DType::Fp8(Format::E4M3FN);
@@ -384,9 +386,11 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let directory = TempDir::new().expect("a temporary directory");
+        let calibration = r#"{"all": {"inverse_temperatures": [0.5, 2], "thresholds": {"spa_Latn": 0.25}}}"#;
+        let file = TableFile::valid(dtype).key("calibration", calibration).key("hidden_languages", r#"["deu_Latn"]"#);
         let mut bytes = match of_some_tokens {
-            false => TableFile::valid(dtype).bytes(),
-            true => with_rows(TableFile::valid(dtype), &[-1, 2, 0, -1, 3, 1]).bytes(),
+            false => file.bytes(),
+            true => with_rows(file, &[-1, 2, 0, -1, 3, 1]).bytes(),
         };
         for (index, byte) in changes {
             let at = index.index(bytes.len());
@@ -399,6 +403,11 @@ proptest! {
                 prop_assert!((0..8).filter_map(|id| table.row_of(id)).all(|row| (row as usize) < table.rows()));
                 prop_assert_eq!(artifact.table().first_non_finite(), None);
                 prop_assert_eq!(artifact.metadata().languages.len(), artifact.table().columns());
+                prop_assert!(artifact.metadata().hidden.iter().all(|&index| index < artifact.table().columns()));
+                if let Some(own) = artifact.metadata().calibrations.of(Features::All) {
+                    prop_assert!(own.inverse_temperatures.iter().all(|&factor| factor > 0.0 && factor.is_finite()));
+                    prop_assert!(own.thresholds.iter().all(|threshold| (0.0..=1.0).contains(threshold)));
+                }
             }
             Err(error) => {
                 prop_assert!(matches!(error, Error::Artifact { .. }), "{:?}", error);

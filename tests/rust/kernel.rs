@@ -7,7 +7,7 @@ use std::process::Command;
 
 use proptest::prelude::*;
 use wldetect::kernel::{Kernel, Level, VARIABLE};
-use wldetect::pooling::{Scratch, argmax, best_with, pool_with, softmax_with, sum_rows};
+use wldetect::pooling::{Scratch, argmax, best_with, pool_with, softmax, softmax_with, sum_rows};
 use wldetect::{DType, Error, Format, Pooling, Table};
 
 const E3M4: DType = DType::Fp8(Format::E3M4);
@@ -139,14 +139,17 @@ proptest! {
     }
 
     #[test]
-    fn softmax_is_close_and_the_same_on_every_level(logits in prop::collection::vec(-300.0_f32..300.0, 0..200)) {
+    fn softmax_is_close_and_the_same_on_every_level(
+        logits in prop::collection::vec(-300.0_f32..300.0, 0..200),
+        inverse_temperature in prop_oneof![Just(1.0_f32), 1e-3_f32..50.0, Just(f32::MIN_POSITIVE), Just(f32::MAX)],
+    ) {
         let peak = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let exponentials: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - peak).exp()).collect();
+        let exponentials: Vec<f64> = logits.iter().map(|&logit| f64::from((logit - peak) * inverse_temperature).exp()).collect();
         let total: f64 = exponentials.iter().sum();
         let mut same = None;
         for kernel in kernels() {
             let mut probabilities = logits.clone();
-            softmax_with(kernel, &mut probabilities);
+            softmax_with(kernel, &mut probabilities, inverse_temperature);
             for (found, expected) in probabilities.iter().zip(&exponentials) {
                 let expected = expected / total;
                 let off = (f64::from(*found) - expected).abs();
@@ -155,7 +158,13 @@ proptest! {
             let sum: f64 = probabilities.iter().map(|&p| f64::from(p)).sum();
             prop_assert!(logits.is_empty() || (sum - 1.0).abs() < 1e-6, "the probabilities sum to {sum}");
             let winner = argmax(&logits).map(|index| (index, probabilities[index].to_bits()));
-            prop_assert_eq!(best_with(kernel, &logits).map(|(index, p)| (index, p.to_bits())), winner);
+            let found = best_with(kernel, &logits, inverse_temperature).map(|(index, p)| (index, p.to_bits()));
+            prop_assert_eq!(found, winner);
+            if inverse_temperature == 1.0 {
+                let mut plain = logits.clone();
+                softmax(&mut plain);
+                prop_assert_eq!(&plain, &probabilities);
+            }
             let found = bits(&Some(probabilities));
             prop_assert_eq!(same.get_or_insert_with(|| found.clone()), &found, "{}", kernel.level().name());
         }

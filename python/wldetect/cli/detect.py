@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wldetect import WLDetect
-from wldetect.cli.options import add_model_options
+from wldetect.cli.options import add_model_options, share
 from wldetect.errors import DataError
 
 NAME = "detect"
 HELP = "print the language of texts"
 DESCRIPTION = """Print the most probable language of each text and its probability, one line a text.
 
-A text of which the model knows nothing (an empty line, say) has the language `-` and no probability.
+A text of which the model knows nothing (an empty line, say) has the language `-` and no probability. One whose language
+is unknown, because no language is probable enough or the best one is of those that the model hides, has the language
+`und` and the probability of the best.
 
 examples:
   wldetect detect --text "Guten Morgen"
@@ -44,6 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tokens: leave the model's character n-grams out; ngrams: use them alone, which is faster "
         "(default: %(default)s)",
     )
+    parser.add_argument(
+        "--threshold",
+        type=share,
+        metavar="P",
+        help="least probability of an answer, 0 to 1, und being below it; 0: any will do (default: the model's own)",
+    )
+    parser.add_argument(
+        "--report-hidden", action="store_true", help="report languages that the model hides, rather than und"
+    )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--text", action="append", metavar="TEXT", help="a text; may be given several times")
     source.add_argument("--file", metavar="FILE", help="a UTF-8 file with one text a line, read as a stream")
@@ -59,7 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Detect and print; returns the exit status."""
-    detector = WLDetect.load(options.model_path, table=options.table, features=options.features)
+    detector = WLDetect.load(
+        options.model_path,
+        table=options.table,
+        features=options.features,
+        hidden="report" if options.report_hidden else "unknown",
+        threshold=options.threshold,
+    )
     # The output is UTF-8 whatever the locale: jsonl repeats the text.
     output = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", errors="replace", newline="\n")
     batch_size = _INTERACTIVE_BATCH if options.stdin and sys.stdin.isatty() else _BATCH

@@ -6,7 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
-__all__ = ["add_model_options", "thread_count"]
+__all__ = ["add_model_options", "share", "thread_count"]
 
 _MOST_THREADS = 1024
 
@@ -23,6 +23,21 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help="which of the model's tables to use (default: %(default)s)",
     )
     parser.add_argument("--threads", type=thread_count, metavar="N", help="threads (default: one for each core)")
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1.
+
+    Raises:
+        argparse.ArgumentTypeError: ``text`` is no such number.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text!r}")
+    return value
 
 
 def thread_count(text: str) -> int:

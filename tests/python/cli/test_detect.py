@@ -232,3 +232,24 @@ def test_head(model: str, tmp_path: Path) -> None:
     command = f"'{sys.executable}' -m wldetect detect --model-path '{model}' --file few.txt | head -1"
     done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"deu_Latn\t{SURE}\n".encode(), b"")
+
+
+def test_unknown_languages(make_model_dir: Callable[..., Path], run: Run) -> None:
+    calibration = {"all": {"inverse_temperatures": [1.0], "thresholds": {"deu_Latn": 0.96}}}
+    more = {"calibration": json.dumps(calibration), "hidden_languages": '["eng_Latn"]'}
+    model = str(make_model_dir(LABELS, WORDS, more=more))
+    texts = ["--text", "der", "--text", "\u00fcber", "--text", "the"]
+    for options, codes in (
+        ([], ["deu_Latn", "und", "und"]),
+        (["--report-hidden"], ["deu_Latn", "und", "eng_Latn"]),
+        (["--threshold", "0"], ["deu_Latn", "deu_Latn", "und"]),
+        (["--threshold", "1", "--report-hidden"], ["und", "und", "und"]),
+    ):
+        outcome = run("detect", "--model-path", model, *texts, *options)
+        shares = zip(codes, [SURE, LESS_SURE, SURE], strict=True)
+        assert outcome.out == "".join(f"{code}\t{share}\n" for code, share in shares)
+    outcome = run("detect", "--model-path", model, "--format", "jsonl", "--text", "the")
+    assert json.loads(outcome.out) == {"language": "und", "probability": pytest.approx(0.982, abs=1e-3), "text": "the"}
+    for wrong in ("-1", "1.5", "nan", "x"):
+        with pytest.raises(SystemExit):
+            run("detect", "--model-path", model, "--text", "the", f"--threshold={wrong}")

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use wldetect::tokenizer::TOKENIZER_FILE;
-use wldetect::{DType, Detection, Detector, Error, Features, Format, Tokenizer};
+use wldetect::{Answer, DType, Detection, Detector, Error, Features, Format, Tokenizer};
 
 use crate::model::{LANGUAGES, TOKENIZER, TableFile, sha256, write};
 
@@ -24,7 +24,7 @@ fn detector_of(file: &TableFile) -> Detector {
 /// The code that `text` is detected as.
 fn code<'a>(detector: &'a Detector, text: &str) -> Option<&'a str> {
     let found = detector.detect(text).expect("the tokenizer knows an unknown token");
-    found.map(|detection| detector.languages()[detection.language].as_str())
+    found.detection().map(|detection| detector.languages()[detection.language].as_str())
 }
 
 fn refused(directory: &Path, dtype: DType) -> Error {
@@ -54,7 +54,7 @@ fn each_dtype_and_pooling_detects() -> wldetect::Result<()> {
             // Of two as probable, the first.
             let language = if pooling == "max" { 0 } else { 1 };
             let detection = detector.detect("uno one uno uno")?;
-            assert_eq!(detection, Some(Detection { language, probability: found[language] }));
+            assert_eq!(detection, Answer::Language(Detection { language, probability: found[language] }));
         }
     }
     Ok(())
@@ -64,7 +64,7 @@ fn each_dtype_and_pooling_detects() -> wldetect::Result<()> {
 fn the_scale_sharpens() -> wldetect::Result<()> {
     let scale = 3_f32.to_le_bytes();
     let detector = detector_of(&TableFile::valid(E3M4).tensor("scale", safetensors::Dtype::F32, &[1], scale));
-    let found = detector.detect("eins")?.expect("a known word");
+    let found = detector.detect("eins")?.detection().expect("a known word");
     assert_eq!(found.language, 2);
     assert!((f64::from(found.probability) - probability([0.0, 0.0, 3.0], 2)).abs() < 1e-6, "{found:?}");
     Ok(())
@@ -76,8 +76,9 @@ fn masked_tokens_have_no_say() -> wldetect::Result<()> {
     assert_eq!(detector.detect("what is eins")?, detector.detect("eins")?);
     // Without the mask the unknown words' row of zeros flattens the answer.
     let open = detector_of(&TableFile::valid(E3M4).without_tensor("zero_weight_mask"));
-    let (plain, diluted) = (open.detect("eins")?, open.detect("what is eins")?);
-    assert!(diluted.expect("a row").probability < plain.expect("a row").probability);
+    let [plain, diluted] =
+        [open.detect("eins")?, open.detect("what is eins")?].map(|found| found.detection().expect("a row"));
+    assert!(diluted.probability < plain.probability);
     Ok(())
 }
 
@@ -85,7 +86,7 @@ fn masked_tokens_have_no_say() -> wldetect::Result<()> {
 fn texts_that_say_nothing_are_none() -> wldetect::Result<()> {
     let detector = detector_of(&TableFile::valid(E3M4));
     for text in ["", " ", "\n", "\r\n\t", "\u{3000}", "\0", "\0\0 \0", "unknown", "\u{FFFD}", "\u{1F600}"] {
-        assert_eq!(detector.detect(text)?, None, "{text:?}");
+        assert_eq!(detector.detect(text)?, Answer::Nothing, "{text:?}");
         assert_eq!(detector.probabilities(text)?, None, "{text:?}");
     }
     Ok(())
@@ -135,7 +136,8 @@ fn batches_give_what_single_texts_give() -> wldetect::Result<()> {
         (0..500).map(|i| format!("{} uno eins", ["one ", "uno ", "", "\n"][i % 4].repeat(i % 7))).collect();
     let texts = [vec![String::new(), "nothing known".to_owned()], texts].concat();
     let serial = texts.iter().map(|text| detector.detect(text)).collect::<wldetect::Result<Vec<_>>>()?;
-    assert!(serial.contains(&None) && serial.iter().flatten().any(|found| found.language == 0));
+    assert!(serial.contains(&Answer::Nothing));
+    assert!(serial.iter().filter_map(|answer| answer.detection()).any(|found| found.language == 0));
     for threads in [None, Some(1), Some(2), Some(4)] {
         assert_eq!(detector.detect_batch(&texts, threads)?, serial, "{threads:?}");
         assert_eq!(detector.detect_batch::<&str>(&[], threads)?, [], "{threads:?}");

@@ -9,7 +9,7 @@ use wldetect::artifact::{Artifact, NgramArtifact};
 use wldetect::ngrams::Ngrams;
 use wldetect::pooling::{self, Scratch};
 use wldetect::tokenizer::TOKENIZER_FILE;
-use wldetect::{DType, Detector, Error, Features, Format, Pooling, Tokenizer};
+use wldetect::{Answer, DType, Detector, Error, Features, Format, Pooling, Tokenizer};
 
 use crate::model::{COLUMNS, LANGUAGES, NGRAM_ROWS, TOKENIZER, TableFile, sha256, stored_as, write};
 
@@ -85,7 +85,7 @@ fn each_family_stands_alone_where_the_other_has_no_rows() -> wldetect::Result<()
     assert_eq!(both.probabilities("1")?, tokens.probabilities("1")?);
     assert_ne!(both.probabilities("1 a")?, tokens.probabilities("1 a")?);
     for nothing in ["", " ", "2", "!?\n"] {
-        assert_eq!((both.detect(nothing)?, both.probabilities(nothing)?), (None, None), "{nothing:?}");
+        assert_eq!((both.detect(nothing)?, both.probabilities(nothing)?), (Answer::Nothing, None), "{nothing:?}");
     }
     Ok(())
 }
@@ -128,7 +128,7 @@ fn ngrams_alone_leave_tokens_out() -> wldetect::Result<()> {
     }
     assert_ne!(alone.probabilities("uno")?, both.probabilities("uno")?);
     assert_eq!(alone.probabilities("dos")?, both.probabilities("dos")?);
-    assert_eq!((alone.detect(" ")?, alone.probabilities("")?), (None, None));
+    assert_eq!((alone.detect(" ")?, alone.probabilities("")?), (Answer::Nothing, None));
     assert_eq!(alone.fingerprint(), both.fingerprint());
 
     let plain = TempDir::new().expect("a temporary directory");
@@ -289,7 +289,7 @@ proptest! {
         let batch = detector.detect_batch(&texts, Some(threads)).expect("known words");
         for (found, expected) in batch.iter().zip(&expected) {
             let expected = expected.as_ref().and_then(|expected| pooling::argmax(expected).map(|at| (at, expected[at])));
-            prop_assert_eq!(found.map(|found| (found.language, found.probability)), expected);
+            prop_assert_eq!(found.detection().map(|found| (found.language, found.probability)), expected);
         }
     }
 }
