@@ -21,15 +21,16 @@ NAME = "eval"
 HELP = "score a model on labelled texts"
 DESCRIPTION = """Score a model on labelled texts, FLORES by default, through the detector on its quantized table.
 
-Prints a table; writes flores_SPLIT_results.json and flores_SPLIT_confusion.png into the model directory, or into the
-current one if the model is that inside the package. Without --data, the texts are those that the model's training
-configuration names.
+Prints a table; writes flores_SPLIT_results.json, flores_SPLIT_confusion.png and flores_SPLIT_reliability.png, a plot of
+confidence and accuracy, into the model directory, or into the current one if the model is that inside the package.
+Without --data, the texts are those that the model's training configuration names.
 
 With --suite short, --data is a directory of parquet files with the columns text and language, each of them one set:
 single words, noisy sentences, capitals, ... Prints one table of the sets; writes short_results.json and
-short_results.png, a plot of accuracy against length in words by group of scripts. Sets called words1, words2, ... are
-texts of a length, and so are those of --sentences; others are shown as bars. With --compare-with, several models stand
-side by side, scored on the languages that all of them know, in short_comparison.json and short_comparison.png.
+short_results.png, a plot of accuracy against length in words by group of scripts, and short_reliability.png. Sets
+called words1, words2, ... are texts of a length, and so are those of --sentences; others are shown as bars. With
+--compare-with, several models stand side by side, scored on the languages that all of them know, in
+short_comparison.json and short_comparison.png.
 
 examples:
   wldetect eval --model-path artifacts/starter
@@ -108,21 +109,28 @@ def evaluate_and_report(
     features: str | None = None,
 ) -> EvaluationResult:
     """Score the model in ``model_path`` on ``texts``; print the table, write the JSON file and the heat map."""
+    from wldetect.analysis.figures import save_png
     from wldetect.evaluation import (
         evaluate,
         format_table,
         heat_map_file_name,
+        reliability_file_name,
         results_file_name,
         write_heat_map,
         write_json,
     )
+    from wldetect.evaluation.reliability_plot import draw_reliability
+    from wldetect.evaluation.report import printable
 
     output = model_path if output is None else output
     result = evaluate(model_path, texts, table=table, threads=threads, progress=True, features=features)
     say(format_table(result))
     results = output / results_file_name(split, table, result.features)
     picture = output / heat_map_file_name(split, table, result.features)
+    plot = output / reliability_file_name(split, table, result.features)
     write_json(result, results)
     write_heat_map(result, picture)
-    say(f"wrote: {results} and {picture.name}")
+    panels = {printable(result.data): [("", result.reliability)]}
+    save_png(draw_reliability(f"{printable(result.model)}: confidence and accuracy", panels), plot)
+    say(f"wrote: {results}, {picture.name} and {plot.name}")
     return result

@@ -55,9 +55,16 @@ def check_suite_arguments(options: argparse.Namespace) -> None:
 def run_suite(options: argparse.Namespace) -> int:
     """Score one or several models on a suite and report; returns the exit status."""
     from wldetect.analysis.figures import save_png
+    from wldetect.evaluation.reliability_plot import draw_reliability
+    from wldetect.evaluation.report import printable
     from wldetect.evaluation.suite import load_suite
     from wldetect.evaluation.suite_plot import draw_suite
-    from wldetect.evaluation.suite_report import format_suite_table, suite_file_name, write_suite_json
+    from wldetect.evaluation.suite_report import (
+        format_suite_table,
+        suite_file_name,
+        suite_reliability_file_name,
+        write_suite_json,
+    )
     from wldetect.evaluation.suite_scores import score_suite
 
     directory, sentences = options.data, None
@@ -76,7 +83,14 @@ def run_suite(options: argparse.Namespace) -> int:
     picture = output / suite_file_name(result, ".png")
     write_suite_json(result, scores)
     save_png(draw_suite(result), picture)
-    say(f"\nwrote: {scores} and {picture.name}")
+    written = [str(scores), picture.name]
+    if len(result.models) == 1:
+        (model,) = result.models
+        panels = {name: [("", one.reliability)] for name, one in model.sets.items()}
+        plot = output / suite_reliability_file_name(result)
+        save_png(draw_reliability(f"{printable(model.name)}: confidence and accuracy", panels), plot)
+        written.append(plot.name)
+    say(f"\nwrote: {', '.join(written[:-1])} and {written[-1]}")
     return 0
 
 

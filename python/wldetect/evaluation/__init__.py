@@ -15,9 +15,11 @@ from wldetect.evaluation.metrics import (
     mean_confidences,
     overall_scores,
 )
+from wldetect.evaluation.reliability import Reliability
 from wldetect.evaluation.report import (
     format_table,
     heat_map_file_name,
+    reliability_file_name,
     results_file_name,
     write_json,
 )
@@ -31,6 +33,7 @@ __all__ = [
     "ConfusedPair",
     "EvaluationResult",
     "LabelledTexts",
+    "Reliability",
     "Scores",
     "SuiteResult",
     "class_scores",
@@ -43,6 +46,7 @@ __all__ = [
     "load_suite",
     "mean_confidences",
     "overall_scores",
+    "reliability_file_name",
     "results_file_name",
     "score_suite",
     "write_heat_map",

@@ -65,7 +65,7 @@ class Scores:
     Attributes:
         n: texts scored.
         n_correct: of those, the ones that were given their own label.
-        unanswered: of those, the ones that were given no label.
+        unanswered: of those, the ones that were given no label; unknown languages are among them.
         accuracy: ``n_correct / n``.
         macro_precision: mean of ``ClassScores.precision``.
         macro_recall: mean of ``ClassScores.recall``.

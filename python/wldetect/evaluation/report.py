@@ -15,6 +15,7 @@ __all__ = [
     "format_table",
     "heat_map_file_name",
     "printable",
+    "reliability_file_name",
     "results_file_name",
     "short",
     "write_json",
@@ -36,6 +37,11 @@ def heat_map_file_name(split: str, table: str = "e3m4", features: str = "all") -
     return f"flores_{split}_confusion{file_suffix(table, features)}.png"
 
 
+def reliability_file_name(split: str, table: str = "e3m4", features: str = "all") -> str:
+    """Name of the plot of confidence and accuracy: ``flores_dev_reliability.png`` for the split ``dev``."""
+    return f"flores_{split}_reliability{file_suffix(table, features)}.png"
+
+
 def file_suffix(table: str, features: str) -> str:
     """What tells the files of other tables and of a part of the rows apart: only the default's are the model's own."""
     return ("" if table == "e3m4" else f"_{table}") + ("" if features == "all" else f"_{features}")
@@ -44,8 +50,10 @@ def file_suffix(table: str, features: str) -> str:
 def write_json(result: EvaluationResult, path: Path) -> None:
     """Write the results as JSON, UTF-8, at once: after an interruption there is the old file or the new one.
 
-    The keys, always in this order: ``overall``; ``per_language``, by language code, of the languages that have texts;
-    ``confused_pairs``, the 200 most frequent; ``provenance``. Ratios are in 0..1.
+    The keys, always in this order: ``overall``, with ``unknown``, the number of texts answered ``und``;
+    ``calibration``: how many ``texts`` have probabilities, ``accuracy`` and ``mean_confidence`` of their most probable
+    labels, ``expected_calibration_error`` over 15 ``bins`` of equal width; ``per_language``, by language code, of the
+    languages that have texts; ``confused_pairs``, the 200 most frequent; ``provenance``. Ratios are in 0..1.
 
     Raises:
         OSError: the file cannot be written.
@@ -54,7 +62,8 @@ def write_json(result: EvaluationResult, path: Path) -> None:
 
     classes = sorted((one for one in result.classes if one.support), key=lambda one: one.label)
     content = {
-        "overall": asdict(result.scores),
+        "overall": {**asdict(result.scores), "unknown": result.unknown},
+        "calibration": asdict(result.reliability),
         "per_language": {
             one.label: {key: value for key, value in asdict(one).items() if key != "label"} for one in classes
         },
@@ -134,7 +143,11 @@ def _summary(result: EvaluationResult) -> list[str]:
     rows = [
         ("Model", f"{model}: {result.table} table{only}, {result.pooling} pooling, {len(result.languages)} languages"),
         ("Data", f"{data}: {scores.n:,} texts of {present} languages"),
-        ("Accuracy", f"{100 * scores.accuracy:.2f} % ({scores.n_correct:,} right, {scores.unanswered:,} unanswered)"),
+        (
+            "Accuracy",
+            f"{100 * scores.accuracy:.2f} % ({scores.n_correct:,} right, {scores.unanswered:,} unanswered"
+            + (f", of them {result.unknown:,} und)" if result.unknown else ")"),
+        ),
         (
             "Macro",
             f"F1 {100 * scores.macro_f1:.2f} %, precision {100 * scores.macro_precision:.2f} %, "
@@ -142,6 +155,7 @@ def _summary(result: EvaluationResult) -> list[str]:
             f"false-positive rate {100 * scores.macro_false_positive_rate:.4f} %",
         ),
         ("Confidence", f"mean {', '.join(confidence)}" if confidence else "no answers"),
+        *_calibration(result),
         (
             "Speed",
             f"{result.texts_per_second:,.0f} texts/s, {result.bytes_per_second / 1e6:.2f} MB/s with {threads} "
@@ -169,6 +183,17 @@ def _summary(result: EvaluationResult) -> list[str]:
             break_on_hyphens=False,
         )
     ]
+
+
+def _calibration(result: EvaluationResult) -> list[tuple[str, str]]:
+    found = result.reliability
+    if found.expected_calibration_error is None:
+        return []
+    text = (
+        f"expected error {found.expected_calibration_error:.4f}: mean confidence {found.mean_confidence:.3f}, "
+        f"{found.accuracy:.3f} of the most probable languages right"
+    )
+    return [("Calibration", text)]
 
 
 def _partners(result: EvaluationResult) -> dict[str, list[str]]:

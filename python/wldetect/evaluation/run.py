@@ -28,8 +28,17 @@ from wldetect.evaluation.metrics import (
     mean_confidences,
     overall_scores,
 )
+from wldetect.evaluation.reliability import Reliability, reliability
 
-__all__ = ["EvaluationResult", "detect_all", "evaluate", "nothing_to_score", "open_detector"]
+__all__ = [
+    "EvaluationResult",
+    "detect_all",
+    "evaluate",
+    "most_probable",
+    "nothing_to_score",
+    "open_detector",
+    "unknown_languages",
+]
 
 # Large enough that starting the threads costs nothing, small enough that the progress bar moves.
 _CHUNK = 8192
@@ -42,6 +51,8 @@ class EvaluationResult:
 
     Attributes:
         scores: over all scored texts.
+        unknown: texts whose language was said to be unknown, ``und``; they are among the unanswered ones.
+        reliability: of the probabilities of most probable labels, those of unknown languages among them.
         classes: scores of each language of the model, in the order of ``languages``.
         pairs: pairs of languages that were confused, the most frequent first.
         languages: language codes of the model, by index.
@@ -62,6 +73,8 @@ class EvaluationResult:
     """
 
     scores: Scores
+    unknown: int
+    reliability: Reliability
     classes: list[ClassScores]
     pairs: list[ConfusedPair]
     languages: list[str]
@@ -128,10 +141,13 @@ def evaluate(
     true = np.array([index[label] for label in texts.labels if label in index], dtype=np.int64)
 
     predicted, probabilities, seconds = detect_all(detector, scored, threads, progress)
+    best = most_probable(scored, predicted, probabilities, (model_path, table, features), threads)
     confusion = confusion_matrix(true, predicted, len(languages))
     classes = class_scores(confusion, languages)
     return EvaluationResult(
         scores=overall_scores(confusion, mean_confidences(true, predicted, probabilities)),
+        unknown=int(np.count_nonzero(unknown_languages(predicted, probabilities))),
+        reliability=reliability(probabilities[best != NO_ANSWER], (best == true)[best != NO_ANSWER]),
         classes=classes,
         pairs=confused_pairs(confusion, languages),
         languages=languages,
@@ -154,14 +170,20 @@ def evaluate(
     )
 
 
-def open_detector(model_path: str | os.PathLike[str], table: str, features: str | None = None) -> WLDetect:
+def open_detector(
+    model_path: str | os.PathLike[str], table: str, features: str | None = None, *, answer_all: bool = False
+) -> WLDetect:
     """Load a model with the table ``table``, and with ``features`` (``all``, ``tokens`` or ``ngrams``) where given.
+
+    With ``answer_all``, no language is unknown: it has no threshold and hides nothing.
 
     Raises:
         OSError, ArtifactError: the model cannot be loaded.
         ValueError: there is no such table or choice of features.
     """
     given: dict[str, Any] = {} if features is None else {"features": features}
+    if answer_all:
+        given |= {"threshold": 0.0, "hidden": "report"}
     # The detector checks the names, and lists the valid ones.
     return WLDetect.load(model_path, table=cast(Literal["e3m4", "e4m3fn", "float32"], table), **given)
 
@@ -172,7 +194,8 @@ def detect_all(
     """Detect the language of each text, under a progress bar called ``name``.
 
     Returns:
-        int64 [n], the labels, `NO_ANSWER` for none; float64 [n], their probabilities; seconds spent in the detector.
+        int64 [n], the labels, `NO_ANSWER` for none; float64 [n], the probabilities of the most probable ones, 0 where
+        nothing is known of a text; seconds spent in the detector.
     """
     from tqdm import tqdm
 
@@ -189,6 +212,43 @@ def detect_all(
             labels[chunk], probabilities[chunk] = found
             bar.update(len(found[0]))
     return np.where(labels < 0, NO_ANSWER, labels), probabilities, seconds
+
+
+def unknown_languages(predicted: NDArray[np.int64], probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which texts of `detect_all` were answered ``und``, bool [n]: something is known of them, but not enough."""
+    unknown: NDArray[np.bool_] = (predicted == NO_ANSWER) & (probabilities > 0)
+    return unknown
+
+
+def most_probable(
+    texts: Sequence[str],
+    predicted: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    model: tuple[str | os.PathLike[str], str, str | None],
+    threads: int | None,
+) -> NDArray[np.int64]:
+    """The most probable label of each text, also where the answer was ``und``: there, the model is asked once more.
+
+    Args:
+        texts: the texts.
+        predicted: what `detect_all` found, int64 [n].
+        probabilities: the same.
+        model: path, table and features of the detector that was asked.
+        threads: threads to use; None: one a core.
+
+    Returns:
+        int64 [n], `NO_ANSWER` where nothing is known of a text.
+    """
+    places = np.flatnonzero(unknown_languages(predicted, probabilities)).tolist()
+    if not places:
+        return predicted
+    path, table, features = model
+    best = predicted.copy()
+    found, _ = open_detector(path, table, features, answer_all=True).predict_arrays(
+        [texts[place] for place in places], threads=threads
+    )
+    best[places] = found
+    return best
 
 
 def nothing_to_score(unknown: Counter[str], languages: Sequence[str]) -> str:

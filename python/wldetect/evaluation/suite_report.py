@@ -15,11 +15,11 @@ from wldetect.evaluation.script_groups import ScriptGroup
 from wldetect.evaluation.suite_scores import GroupFacts, ModelScores, SetScores, SuiteResult
 from wldetect.files import atomic_path
 
-__all__ = ["format_suite_table", "suite_file_name", "write_suite_json"]
+__all__ = ["format_suite_table", "suite_file_name", "suite_reliability_file_name", "write_suite_json"]
 
 _WIDTH = 100
 # One model's columns, and what they are when several stand side by side.
-_ALONE = ("accuracy", "macro-F1", "mean prob.", "no answer")
+_ALONE = ("accuracy", "macro-F1", "mean prob.", "cal. error", "und", "no answer")
 _BESIDE = ("accuracy", "macro-F1")
 
 
@@ -32,6 +32,11 @@ def suite_file_name(result: SuiteResult, suffix: str) -> str:
     return f"short_{kind}{file_suffix(result.table, result.features)}{suffix}"
 
 
+def suite_reliability_file_name(result: SuiteResult) -> str:
+    """Name of the plot of confidence and accuracy, which there is of one model alone."""
+    return f"short_reliability{file_suffix(result.table, result.features)}.png"
+
+
 def write_suite_json(result: SuiteResult, path: Path) -> None:
     """Write the scores as JSON, UTF-8, at once: after an interruption there is the old file or the new one.
 
@@ -40,7 +45,8 @@ def write_suite_json(result: SuiteResult, path: Path) -> None:
     - ``sets``, by name: ``data``, ``texts`` and ``languages`` that were scored, ``mean_words`` of a text, ``left_out``
       texts, and ``per_group``, by group of scripts: ``languages``, ``texts``, ``mean_words``.
     - ``models``, a list: ``model``, ``pooling``, number of ``languages``, and ``sets``, by name: ``overall`` with
-      ``mean_probability``, ``per_group`` with ``accuracy`` and ``macro_f1``, ``per_language``, by code, and
+      ``mean_probability`` and ``unknown``, the number of texts answered ``und``, ``calibration`` as in the results of
+      an evaluation, ``per_group`` with ``accuracy`` and ``macro_f1``, ``per_language``, by code, and
       ``seconds`` and ``texts_per_second`` of the detector.
     - ``groups``: the scored languages by group of scripts.
     - ``left_out``: labels that were not scored, with the models that lack them.
@@ -91,7 +97,8 @@ def _model(model: ModelScores) -> dict[str, Any]:
 
 def _set(one: SetScores) -> dict[str, Any]:
     return {
-        "overall": {**asdict(one.scores), "mean_probability": one.mean_probability},
+        "overall": {**asdict(one.scores), "mean_probability": one.mean_probability, "unknown": one.unknown},
+        "calibration": asdict(one.reliability),
         "per_group": {group.value: asdict(scores) for group, scores in one.groups.items()},
         "per_language": {scores.label: _class(scores) for scores in one.classes},
         "seconds": one.seconds,
@@ -106,8 +113,8 @@ def _class(scores: ClassScores) -> dict[str, Any]:
 def format_suite_table(result: SuiteResult) -> str:
     """Format the scores for a terminal, without a line end: a row a set, all models side by side.
 
-    Of one model there are also the mean probability of its answers and the share of texts without one. Accuracy,
-    macro-F1 and that share are per cent.
+    Of one model there are also the mean probability of its answers, the expected calibration error, and the shares of
+    texts answered ``und`` and of those without any answer. Accuracy, macro-F1 and these shares are per cent.
     """
     several = len(result.models) > 1
     columns = _BESIDE if several else _ALONE
@@ -136,8 +143,15 @@ def _cells(one: SetScores) -> list[str]:
     """The cells of one set and model, in the order of the columns of a model alone."""
     scores = one.scores
     probability = "-" if one.mean_probability is None else f"{one.mean_probability:.3f}"
-    unanswered = scores.unanswered / scores.n
-    return [f"{100 * scores.accuracy:.2f}", f"{100 * scores.macro_f1:.2f}", probability, f"{100 * unanswered:.2f}"]
+    error = one.reliability.expected_calibration_error
+    shares = [100 * count / scores.n for count in (one.unknown, scores.unanswered - one.unknown)]
+    return [
+        f"{100 * scores.accuracy:.2f}",
+        f"{100 * scores.macro_f1:.2f}",
+        probability,
+        "-" if error is None else f"{error:.4f}",
+        *(f"{share:.2f}" for share in shares),
+    ]
 
 
 def _left_out(result: SuiteResult) -> list[str]:

@@ -24,7 +24,8 @@ from wldetect.evaluation.metrics import (
     mean_confidences,
     overall_scores,
 )
-from wldetect.evaluation.run import detect_all, nothing_to_score, open_detector
+from wldetect.evaluation.reliability import Reliability, reliability
+from wldetect.evaluation.run import detect_all, most_probable, nothing_to_score, open_detector, unknown_languages
 from wldetect.evaluation.script_groups import ScriptGroup, script_groups
 
 __all__ = ["GroupFacts", "GroupScores", "ModelScores", "SetFacts", "SetScores", "SuiteResult", "score_suite"]
@@ -81,6 +82,8 @@ class SetScores:
 
     Attributes:
         scores: over all scored texts.
+        unknown: texts whose language was said to be unknown, ``und``; they are among the unanswered ones.
+        reliability: of the probabilities of most probable labels, those of unknown languages among them.
         mean_probability: of the answers; None where there is none.
         groups: scores of each group of scripts that has texts.
         classes: scores of each language that has texts, by code.
@@ -88,6 +91,8 @@ class SetScores:
     """
 
     scores: Scores
+    unknown: int
+    reliability: Reliability
     mean_probability: float | None
     groups: dict[ScriptGroup, GroupScores]
     classes: list[ClassScores]
@@ -191,8 +196,8 @@ def score_suite(
     return SuiteResult(
         sets=facts,
         models=[
-            _score_model(name, detector, scored, groups, threads, progress)
-            for name, detector in zip(names, detectors, strict=True)
+            _score_model(name, detector, (path, table, features), scored, groups, threads, progress)
+            for name, path, detector in zip(names, model_paths, detectors, strict=True)
         ],
         groups={label: groups[label] for label in present},
         left_out={
@@ -246,6 +251,7 @@ def _facts(texts: LabelledTexts, scored: _Scored, groups: Mapping[str, ScriptGro
 def _score_model(
     name: str,
     detector: WLDetect,
+    model: tuple[Path, str, str | None],
     sets: Sequence[_Scored],
     groups: Mapping[str, ScriptGroup],
     threads: int | None,
@@ -255,8 +261,9 @@ def _score_model(
     scores = {}
     for one in sets:
         true = np.array([index[label] for label in one.labels], dtype=np.int64)
-        found = detect_all(detector, one.texts, threads, progress, f"{name}: {one.name}")
-        scores[one.name] = _score_set(true, *found, detector.languages, groups)
+        predicted, probabilities, seconds = detect_all(detector, one.texts, threads, progress, f"{name}: {one.name}")
+        best = most_probable(one.texts, predicted, probabilities, model, threads)
+        scores[one.name] = _score_set(true, predicted, probabilities, best, seconds, detector.languages, groups)
     return ModelScores(name, detector.pooling, len(index), scores)
 
 
@@ -264,16 +271,19 @@ def _score_set(
     true: NDArray[np.int64],
     predicted: NDArray[np.int64],
     probabilities: NDArray[np.float64],
+    best: NDArray[np.int64],
     seconds: float,
     languages: Sequence[str],
     groups: Mapping[str, ScriptGroup],
 ) -> SetScores:
     confusion = confusion_matrix(true, predicted, len(languages))
     classes = sorted((one for one in class_scores(confusion, languages) if one.support), key=lambda one: one.label)
-    answered = predicted != NO_ANSWER
+    answered, rated = predicted != NO_ANSWER, best != NO_ANSWER
     members = {group: [one for one in classes if groups[one.label] is group] for group in ScriptGroup}
     return SetScores(
         scores=overall_scores(confusion, mean_confidences(true, predicted, probabilities)),
+        unknown=int(np.count_nonzero(unknown_languages(predicted, probabilities))),
+        reliability=reliability(probabilities[rated], (best == true)[rated]),
         mean_probability=float(probabilities[answered].mean()) if answered.any() else None,
         groups={
             group: GroupScores(

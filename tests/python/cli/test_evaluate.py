@@ -42,8 +42,10 @@ def test_files_and_table(model: Path, data: Path, run: Run) -> None:
     outcome = run("eval", "--model-path", str(model), "--data", str(data))
     assert outcome.status == 0, outcome.err
     assert "75.00 % (3 right, 0 unanswered)" in outcome.out
-    assert outcome.out.endswith(f"wrote: {model / 'flores_dev_results.json'} and flores_dev_confusion.png\n")
-    assert files(model) == ["flores_dev_confusion.png", "flores_dev_results.json"]
+    assert outcome.out.endswith(
+        f"{model / 'flores_dev_results.json'}, flores_dev_confusion.png and flores_dev_reliability.png\n"
+    )
+    assert files(model) == ["flores_dev_confusion.png", "flores_dev_reliability.png", "flores_dev_results.json"]
     scores = read_json(model / "flores_dev_results.json")
     assert scores["overall"]["accuracy"] == 0.75
     assert (scores["provenance"]["split"], scores["provenance"]["table"]) == ("dev", "e3m4")
@@ -63,7 +65,11 @@ def test_other_table_split_and_output(
     outcome = run(*arguments, "--table", "e4m3fn", "--threads", "1")
     assert outcome.status == 0, outcome.err
     assert files(model) == []
-    assert files(output) == ["flores_devtest_confusion_e4m3fn.png", "flores_devtest_results_e4m3fn.json"]
+    assert files(output) == [
+        "flores_devtest_confusion_e4m3fn.png",
+        "flores_devtest_reliability_e4m3fn.png",
+        "flores_devtest_results_e4m3fn.json",
+    ]
     scores = read_json(output / "flores_devtest_results_e4m3fn.json")
     assert (scores["overall"]["accuracy"], scores["provenance"]["threads"]) == (0.25, 1)
 

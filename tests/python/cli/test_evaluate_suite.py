@@ -68,8 +68,8 @@ def test_files_and_table(model: Path, sets: Path, run: Run) -> None:
     assert table == [["set", "texts", "accuracy"], ["upper", "2", "50.00"], ["words2", "2", "100.00"],
                      ["words10", "2", "50.00"]]  # fmt: skip
     assert "1 language that the model lacks: fra_Latn" in outcome.out
-    assert outcome.out.endswith(f"wrote: {model / 'short_results.json'} and short_results.png\n")
-    assert written(model) == ["short_results.json", "short_results.png"]
+    assert outcome.out.endswith(f"{model / 'short_results.json'}, short_results.png and short_reliability.png\n")
+    assert written(model) == ["short_reliability.png", "short_results.json", "short_results.png"]
     found = read_json(model / "short_results.json")
     assert found["models"][0]["sets"]["upper"]["overall"]["unanswered"] == 1
     assert found["sets"]["words2"]["left_out"] == 1

@@ -24,6 +24,7 @@ from wldetect.evaluation import (
     write_heat_map,
     write_json,
 )
+from wldetect.evaluation.reliability import reliability
 
 
 def result_of(confusion: Sequence[Sequence[int]] | NDArray[np.int64], languages: Sequence[str]) -> EvaluationResult:
@@ -31,6 +32,8 @@ def result_of(confusion: Sequence[Sequence[int]] | NDArray[np.int64], languages:
     classes = class_scores(matrix, languages)
     return EvaluationResult(
         scores=overall_scores(matrix, (0.9, None)),
+        unknown=1,
+        reliability=reliability(np.array([0.9, 0.7]), np.array([True, False])),
         classes=classes,
         pairs=confused_pairs(matrix, languages),
         languages=list(languages),
@@ -62,9 +65,13 @@ def test_json(tmp_path: Path) -> None:
     write_json(SMALL, path)
     assert path.name == "flores_dev_results.json"
     found = json.loads(path.read_text(encoding="utf-8"))
-    assert list(found) == ["overall", "per_language", "confused_pairs", "provenance"]
+    assert list(found) == ["overall", "calibration", "per_language", "confused_pairs", "provenance"]
     assert found["overall"]["accuracy"] == 24 / 30
     assert found["overall"]["mean_confidence_wrong"] is None
+    assert found["overall"]["unknown"] == 1
+    calibration = found["calibration"]
+    assert (calibration["texts"], calibration["accuracy"], len(calibration["bins"])) == (2, 0.5, 15)
+    assert calibration["expected_calibration_error"] == pytest.approx((0.1 + 0.7) / 2)
     assert list(found["per_language"]) == ["ell_Grek", "eng_Latn", "zsm_Latn"]
     assert found["per_language"]["eng_Latn"] == {
         "support": 10,
@@ -99,7 +106,8 @@ def test_failed_writing_keeps_the_old_file(tmp_path: Path) -> None:
 def test_table() -> None:
     lines = format_table(SMALL).splitlines()
     text = "\n".join(lines)
-    assert "Accuracy    80.00 % (24 right, 2 unanswered)" in text
+    assert "Accuracy     80.00 % (24 right, 2 unanswered, of them 1 und)" in text
+    assert "Calibration  expected error 0.4000: mean confidence 0.800, 0.500 of the most probable languages" in text
     assert "e3m4 table, average pooling, 4 languages" in text
     assert "data/flores.parquet, split dev: 30 texts of 3 languages" in text
     assert "mean 0.900 when right" in text
@@ -125,7 +133,7 @@ def test_table_shows_as_many_as_asked_for() -> None:
 
 def test_table_without_mistakes() -> None:
     text = format_table(result_of([[5, 0, 0], [0, 5, 0]], ["a", "b"]))
-    assert "Accuracy    100.00 %" in text
+    assert "Accuracy     100.00 %" in text
     assert "worst" not in text
     assert "confused" not in text
 

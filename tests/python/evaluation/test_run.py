@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
@@ -141,3 +142,18 @@ def test_import_is_light() -> None:
     program = f"import sys, wldetect.evaluation; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_unknown_languages_are_counted_and_rated(make_model_dir: Callable[..., Path], texts: LabelledTexts) -> None:
+    calibration = {"all": {"inverse_temperatures": [0.5, 1.0], "thresholds": {"deu_Latn": 0.7}}}
+    more = {"calibration": json.dumps(calibration), "hidden_languages": '["eng_Latn"]'}
+    result = evaluate(make_model_dir(LANGUAGES, WORDS, more=more), texts, threads=1)
+    # "die" is taken for German, but hardly; "the" is right and hidden; one text has no known word.
+    assert result.confusion.tolist() == [[1, 0, 0, 1], [0, 0, 0, 2], [0, 0, 0, 0]]
+    assert (result.scores.unanswered, result.unknown) == (3, 2)
+    die = math.exp(1.5) / (math.exp(1.5) + math.exp(1) + 1)
+    the, der = (math.exp(logit) / (math.exp(logit) + 2) for logit in (2, 4))
+    rated = result.reliability
+    assert (rated.texts, rated.accuracy) == (3, pytest.approx(2 / 3))
+    assert rated.mean_confidence == pytest.approx((die + the + der) / 3)
+    assert rated.expected_calibration_error == pytest.approx((die + (1 - the) + (1 - der)) / 3)

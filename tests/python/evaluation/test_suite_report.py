@@ -7,13 +7,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from wldetect.analysis.figures import save_png
 from wldetect.evaluation import ClassScores, Scores
+from wldetect.evaluation.reliability import reliability
 from wldetect.evaluation.script_groups import ScriptGroup
 from wldetect.evaluation.suite_plot import draw_suite, is_of_length
-from wldetect.evaluation.suite_report import format_suite_table, suite_file_name, write_suite_json
+from wldetect.evaluation.suite_report import (
+    format_suite_table,
+    suite_file_name,
+    suite_reliability_file_name,
+    write_suite_json,
+)
 from wldetect.evaluation.suite_scores import GroupFacts, GroupScores, ModelScores, SetFacts, SetScores, SuiteResult
 
 LATIN, CYRILLIC = ScriptGroup.LATIN, ScriptGroup.CYRILLIC
@@ -25,7 +32,8 @@ def set_scores(correct: int) -> SetScores:
     scores = Scores(400, correct, 2, correct / 400, 0.5, 0.5, correct / 500, 0.01)
     classes = [ClassScores("rus_Cyrl", 100, 50, 3, 0.9, 0.5, 0.6, 0.01)]
     groups = {LATIN: GroupScores(correct / 500, 0.25), CYRILLIC: GroupScores(0.75, 0.5)}
-    return SetScores(scores, None if correct == 0 else 0.8125, groups, classes, 0.5)
+    rated = reliability(np.full(4, 0.75), np.arange(4) < 2)
+    return SetScores(scores, 1, rated, None if correct == 0 else 0.8125, groups, classes, 0.5)
 
 
 def result_of(models: Sequence[str], names: Sequence[str]) -> SuiteResult:
@@ -66,6 +74,7 @@ def test_file_names() -> None:
     assert suite_file_name(BESIDE, ".png") == "short_comparison.png"
     other = replace(ALONE, table="float32", features="tokens")
     assert suite_file_name(other, ".json") == "short_results_float32_tokens.json"
+    assert suite_reliability_file_name(other) == "short_reliability_float32_tokens.png"
 
 
 def test_json(tmp_path: Path) -> None:
@@ -88,9 +97,10 @@ def test_json(tmp_path: Path) -> None:
     (model,) = found["models"]
     assert (model["model"], model["pooling"], model["languages"]) == ("tiny", "average", 4)
     one = model["sets"]["words2"]
-    assert list(one) == ["overall", "per_group", "per_language", "seconds", "texts_per_second"]
+    assert list(one) == ["overall", "calibration", "per_group", "per_language", "seconds", "texts_per_second"]
     assert (one["overall"]["accuracy"], one["overall"]["macro_f1"]) == (0.25, 0.2)
     assert (one["overall"]["unanswered"], one["overall"]["mean_probability"]) == (2, 0.8125)
+    assert (one["overall"]["unknown"], one["calibration"]["expected_calibration_error"]) == (1, 0.25)
     assert one["per_group"]["Latin"] == {"accuracy": 0.2, "macro_f1": 0.25}
     assert one["per_language"]["rus_Cyrl"]["f1"] == 0.6
     assert one["texts_per_second"] == 800
@@ -111,12 +121,12 @@ def rows(text: str) -> list[list[str]]:
 def test_table() -> None:
     found = rows(format_suite_table(ALONE))
     assert found[:2] == [["table", "e3m4,", "all"], ["model", "tiny:", "4", "languages,", "average", "pooling"]]
-    assert found[3] == ["set", "texts", "accuracy", "macro-F1", "mean", "prob.", "no", "answer"]
+    assert found[3] == ["set", "texts", "accuracy", "macro-F1", "mean", "prob.", "cal.", "error", "und", "no", "answer"]
     assert found[4:8] == [
-        ["words1", "400", "0.00", "0.00", "-", "0.50"],
-        ["words2", "400", "25.00", "20.00", "0.812", "0.50"],
-        ["upper", "400", "50.00", "40.00", "0.812", "0.50"],
-        ["sentences", "400", "75.00", "60.00", "0.812", "0.50"],
+        ["words1", "400", "0.00", "0.00", "-", "0.2500", "0.25", "0.25"],
+        ["words2", "400", "25.00", "20.00", "0.812", "0.2500", "0.25", "0.25"],
+        ["upper", "400", "50.00", "40.00", "0.812", "0.2500", "0.25", "0.25"],
+        ["sentences", "400", "75.00", "60.00", "0.812", "0.2500", "0.25", "0.25"],
     ]
     assert found[9:] == [["left", "out", "1", "language", "that", "the", "model", "lacks:", "fra_Latn"]]
     assert "e3m4, tokens only" in format_suite_table(replace(ALONE, features="tokens"))
