@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from wldetect import __version__
-from wldetect.cli import analyze, detect, evaluate, train
+from wldetect.cli import analyze, calibrate, detect, evaluate, train
 from wldetect.cli.output import discard_stdout
 from wldetect.errors import WLDetectError
 
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"wldetect {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (detect, train, evaluate, analyze):
+    for module in (detect, train, evaluate, calibrate, analyze):
         command = commands.add_parser(
             module.NAME,
             help=module.HELP,

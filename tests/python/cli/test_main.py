@@ -36,7 +36,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(name in out for name in ("detect", "train", "eval", "with examples"))
 
 
-@pytest.mark.parametrize("name", ["detect", "train", "eval"])
+@pytest.mark.parametrize("name", ["detect", "train", "eval", "calibrate"])
 def test_help_of_commands(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = exits(capsys, name, "--help")
     assert (status, err) == (0, "")

@@ -1,0 +1,248 @@
+"""Calibrating a model directory on held-out texts, each way to use the model on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wldetect import WLDetect, __version__
+from wldetect.calibration.temperature import Likelihoods, fit_inverse_temperatures
+from wldetect.calibration.texts import Sample, draw_sample, length_name
+from wldetect.calibration.thresholds import choose_thresholds
+from wldetect.evaluation.flores import LabelledTexts
+from wldetect.evaluation.reliability import Reliability, reliability
+from wldetect.export.quantize import TableDType
+
+__all__ = ["CalibrationResult", "WayResult", "calibrate"]
+
+Way = Literal["all", "tokens", "ngrams"]
+
+# Texts at a time: their logits stay small.
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class LengthResult:
+    """What calibration does to the held-out texts of one length, every label counting the same.
+
+    Attributes:
+        before: reliability without a temperature.
+        after: reliability with it.
+        unknown: share of texts whose answer is below its threshold.
+        lost: share of right answers that are among them.
+    """
+
+    before: Reliability
+    after: Reliability
+    unknown: float
+    lost: float
+
+
+@dataclass(frozen=True)
+class WayResult:
+    """The calibration of one way to use a model.
+
+    Attributes:
+        inverse_temperatures: for 1 row, 2 rows, ...
+        thresholds: by label.
+        common_threshold: that of all labels together.
+        answers: texts that each label was most probable for, whose number says how far its threshold is its own.
+        lengths: what becomes of texts of each length, by its name.
+        precision_before: by label, share of its answers that are right; None where there is none. Texts count as they
+        do
+            in `Sample`.
+        precision_after: the same for answers that are not below the threshold.
+    """
+
+    inverse_temperatures: list[float]
+    thresholds: dict[str, float]
+    common_threshold: float
+    answers: dict[str, int]
+    lengths: dict[str, LengthResult]
+    precision_before: dict[str, float | None]
+    precision_after: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class CalibrationResult:
+    """The calibration of a model, and what it was made from.
+
+    Attributes:
+        ways: by what rows are used: ``all``, ``tokens``, ``ngrams``; only ``all`` and ``tokens`` of a model without
+        rows
+            of n-grams.
+        texts: texts and crops it was fitted on.
+        texts_by_label: how many of them each label has, for all labels of the model.
+        precision: share of right answers that is just good enough.
+        samples_per_label: texts of a label that were taken at most.
+        seed: of what was drawn.
+        model: name of the model directory.
+        data: name of the texts.
+        table: dtype of the table it was fitted on.
+        date: when it began, UTC, in ISO 8601.
+        version: of this package.
+    """
+
+    ways: dict[Way, WayResult]
+    texts: int
+    texts_by_label: dict[str, int]
+    precision: float
+    samples_per_label: int
+    seed: int
+    model: str
+    data: str
+    table: str
+    date: str
+    version: str
+
+
+def calibrate(
+    model_path: Path,
+    texts: LabelledTexts,
+    dtype: TableDType = TableDType.E3M4,
+    precision: float = 0.1,
+    samples_per_label: int = 500,
+    seed: int = 1,
+    threads: int | None = None,
+    progress: bool = True,
+) -> CalibrationResult:
+    """Fit inverse temperatures and thresholds; nothing is written.
+
+    Args:
+        model_path: the model directory. What calibration it has does not matter.
+        texts: texts that the model was not trained on, and is not to be scored on.
+        dtype: the table to use.
+        precision: share of right answers that is just good enough for answers of some probability to be given.
+        samples_per_label: texts of a label that are taken at most, and cropped to several lengths.
+        seed: of what is drawn.
+        threads: threads to use; None: one a core.
+        progress: whether to show a progress bar; it is never shown where standard error is not a terminal.
+
+    Raises:
+        DataError: no text has a label of the model.
+        OSError, ArtifactError: the model cannot be loaded.
+    """
+    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    has_ngrams = "ngrams" in _open(model_path, dtype, "all").features
+    different: tuple[Way, ...] = ("all", "tokens", "ngrams") if has_ngrams else ("all",)
+    sample, ways = None, {}
+    for way in different:
+        detector = _open(model_path, dtype, way)
+        languages = detector.languages
+        if sample is None:
+            sample = draw_sample(texts, languages, samples_per_label, seed)
+        ways[way] = _calibrate_way(detector, sample, precision, threads, progress, way)
+    assert sample is not None
+    if not has_ngrams:
+        ways["tokens"] = ways["all"]
+    counts = np.bincount(sample.labels, minlength=len(languages)).tolist()
+    return CalibrationResult(
+        ways=ways,
+        texts=len(sample.texts),
+        texts_by_label=dict(zip(languages, counts, strict=True)),
+        precision=precision,
+        samples_per_label=samples_per_label,
+        seed=seed,
+        # The path may be ".", which has no name.
+        model=model_path.resolve().name,
+        data=texts.name,
+        table=dtype.value,
+        date=date,
+        version=__version__,
+    )
+
+
+def _open(model_path: Path, dtype: TableDType, way: Way) -> WLDetect:
+    return WLDetect.load(model_path, table=dtype.value, features=way)
+
+
+def _calibrate_way(
+    detector: WLDetect, sample: Sample, precision: float, threads: int | None, progress: bool, way: Way
+) -> WayResult:
+    from tqdm import tqdm
+
+    languages = detector.languages
+    # `disable=None` hides the bar where standard error is not a terminal.
+    hidden = None if progress else True
+    with tqdm(total=2 * len(sample.texts), desc=f"calibrate {way}", unit=" texts", disable=hidden) as bar:
+        found = Likelihoods()
+        for chunk, logits, evidence in _logits(detector, sample, threads, bar.update):
+            found.add(logits, evidence, sample.labels[chunk], sample.weights[chunk])
+        inverse_temperatures = fit_inverse_temperatures(found)
+        # From the logits once more, rather than kept: there may be gigabytes of them.
+        curve = np.array([1.0, *inverse_temperatures])
+        predicted = np.full(len(sample.texts), -1, dtype=np.int64)
+        before, after = np.zeros(len(sample.texts)), np.zeros(len(sample.texts))
+        for chunk, logits, evidence in _logits(detector, sample, threads, bar.update):
+            best = logits.argmax(axis=1)
+            predicted[chunk] = np.where(evidence > 0, best, -1)
+            behind = logits - logits.max(axis=1, keepdims=True)
+            factors = curve[np.minimum(evidence, len(curve) - 1)][:, None]
+            before[chunk] = 1 / np.exp(behind).sum(axis=1, dtype=np.float64)
+            after[chunk] = 1 / np.exp(behind * factors).sum(axis=1)
+
+    right = predicted == sample.labels
+    answered = predicted >= 0
+    thresholds, common = choose_thresholds(
+        languages, predicted[answered], after[answered], right[answered], sample.weights[answered], precision
+    )
+    limits = np.array([*thresholds.values(), 0.0])[predicted]
+    kept = answered & (after >= limits)
+    lengths = {}
+    for length in np.unique(sample.lengths).tolist():
+        own = answered & (sample.lengths == length)
+        weights = sample.weights[own]
+        lengths[length_name(length)] = LengthResult(
+            before=reliability(before[own], right[own], weights),
+            after=reliability(after[own], right[own], weights),
+            unknown=_share(~kept[own], weights),
+            lost=_share(~kept[own][right[own]], weights[right[own]]),
+        )
+    return WayResult(
+        inverse_temperatures=inverse_temperatures,
+        thresholds=thresholds,
+        common_threshold=common,
+        answers=dict(zip(languages, np.bincount(predicted[answered], minlength=len(languages)).tolist(), strict=True)),
+        lengths=lengths,
+        precision_before=_precisions(languages, predicted, right, sample.weights, answered),
+        precision_after=_precisions(languages, predicted, right, sample.weights, kept),
+    )
+
+
+def _logits(
+    detector: WLDetect, sample: Sample, threads: int | None, advance: Callable[[int], object]
+) -> Iterator[tuple[slice, NDArray[np.float32], NDArray[np.int64]]]:
+    """Logits [n, L] and evidence [n] of all texts, some at a time."""
+    for start in range(0, len(sample.texts), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        logits, evidence = detector.logits(sample.texts[chunk], threads=threads)
+        yield chunk, logits, evidence
+        advance(len(evidence))
+
+
+def _share(chosen: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
+    total = float(weights.sum())
+    return float(weights[chosen].sum()) / total if total else 0.0
+
+
+def _precisions(
+    languages: list[str],
+    predicted: NDArray[np.int64],
+    right: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+    given: NDArray[np.bool_],
+) -> dict[str, float | None]:
+    counts, correct = (
+        np.bincount(predicted[given], weights=(weights * part)[given], minlength=len(languages))
+        for part in (np.ones(len(weights)), right)
+    )
+    return {
+        language: float(correct[index] / counts[index]) if counts[index] else None
+        for index, language in enumerate(languages)
+    }

@@ -1,0 +1,90 @@
+"""Held-out texts of many lengths: some of each label, whole and cropped to few words."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wldetect.data.augment import crop
+from wldetect.errors import DataError
+from wldetect.evaluation.flores import LabelledTexts
+
+__all__ = ["LENGTHS", "Sample", "draw_sample", "length_name"]
+
+LENGTHS = (1, 2, 3, 5, 10)
+"""Words of the crops that are made of each text."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Texts to calibrate on.
+
+    Attributes:
+        texts: the texts.
+        labels: int64 [n], their labels, by index.
+        lengths: int64 [n], words they were cropped to; 0: whole.
+        weights: float64 [n], how much each counts: every label the same at each length, 1 on average.
+    """
+
+    texts: list[str]
+    labels: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+def length_name(length: int) -> str:
+    """What to call texts of one length."""
+    return "whole texts" if length == 0 else f"{length} word{'s' * (length > 1)}"
+
+
+def draw_sample(texts: LabelledTexts, languages: Sequence[str], most: int, seed: int) -> Sample:
+    """Choose at most ``most`` texts of each label, and crop each to as many words as `LENGTHS` says, as training does.
+
+    A crop that is the whole text is not taken twice. What is chosen and how it is cropped follows from the seed, the
+    label and the place of a text among those of its label.
+
+    Args:
+        texts: held-out texts; those of other labels than ``languages`` are left out.
+        languages: labels of the model, by index.
+        most: texts of a label, at least 1.
+        seed: of what is drawn.
+
+    Raises:
+        DataError: no text has a label of the model.
+    """
+    by_label: dict[str, list[str]] = {language: [] for language in languages}
+    for text, label in zip(texts.texts, texts.labels, strict=True):
+        if label in by_label:
+            by_label[label].append(text)
+    chosen: list[str] = []
+    labels: list[int] = []
+    lengths: list[int] = []
+    for index, (label, own) in enumerate(by_label.items()):
+        places = random.Random(f"{seed} {label}").sample(range(len(own)), min(most, len(own)))
+        for place in sorted(places):
+            rng = random.Random(f"{seed} {label} {place}")
+            crops = {length: crop(own[place], length, rng) for length in LENGTHS}
+            kept = [(length, text) for length, text in crops.items() if text and text != own[place]]
+            for length, text in [*kept, (0, own[place])]:
+                chosen.append(text)
+                labels.append(index)
+                lengths.append(length)
+    if not chosen:
+        raise DataError(f"{texts.name}: expected texts of the model's {len(languages)} labels, found none")
+    label_of, length_of = np.array(labels, dtype=np.int64), np.array(lengths, dtype=np.int64)
+    return Sample(chosen, label_of, length_of, _weights(label_of, length_of))
+
+
+def _weights(labels: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Every label the same at a length, and every length as much as it has texts."""
+    weights = np.empty(len(labels))
+    for length in np.unique(lengths):
+        own = lengths == length
+        counts = np.bincount(labels[own])
+        weights[own] = 1 / counts[labels[own]]
+        weights[own] *= np.count_nonzero(own) / weights[own].sum()
+    return weights
