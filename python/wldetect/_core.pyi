@@ -143,8 +143,8 @@ class WLDetect:
 
         With n-gram rows: that of the table's file and, behind it, theirs. A pickled detector is its path (None for the
         model inside the package), its table's dtype, its features, what becomes of hidden languages, its threshold and
-        this. Unpickling it loads the directory again, and raises ``ArtifactError`` when there is another model. ``copy``
-        gives the detector itself, as nothing changes it.
+        this. Unpickling it loads the directory again, and raises ``ArtifactError`` when there is another model.
+        ``copy`` gives the detector itself, as nothing changes it.
         """
 
     def __copy__(self) -> WLDetect: ...
