@@ -132,7 +132,7 @@ class TableConfig(Section):
     """
 
     num_epochs: Count = 0
-    learning_rate: PositiveFloat = 2e-2
+    learning_rate: PositiveFloat = 5e-2
     pull: NonNegativeFloat = 0.1
     ngrams_share: UnitFloat = 0.2
 
