@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -95,6 +94,8 @@ def run(options: argparse.Namespace) -> int:
 def _line(text: str, found: tuple[str, float] | None, style: str) -> str:
     if style == "tsv":
         return f"{_NO_LANGUAGE}\t" if found is None else f"{found[0]}\t{found[1]:.4f}"
+    import json
+
     language, probability = found or (None, None)
     rounded = None if probability is None else round(probability, 6)
     return json.dumps({"language": language, "probability": rounded, "text": text}, ensure_ascii=False)

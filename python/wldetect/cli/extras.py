@@ -1,13 +1,11 @@
-"""Commands that need more than the base package: say what is missing, or install it where that was asked for."""
+"""Commands that need more than the base package: say what is missing, or install it where that was asked for.
+
+What this needs of the standard library takes longer to import than a text to detect, so that it is imported late.
+"""
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import re
-import shlex
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -21,6 +19,8 @@ _MODULES = {"pyyaml": "yaml", "ml-dtypes": "ml_dtypes"}
 
 def missing_requirements(extras: Sequence[str]) -> list[str]:
     """Requirements of this package's ``extras`` that are not installed, such as ``torch>=2.4``, each package once."""
+    import importlib.metadata
+
     try:
         requirements = importlib.metadata.requires("wldetect") or []
     except importlib.metadata.PackageNotFoundError:
@@ -37,11 +37,16 @@ def missing_requirements(extras: Sequence[str]) -> list[str]:
 
 
 def _is_installed(name: str) -> bool:
+    import importlib.util
+
     return importlib.util.find_spec(_MODULES.get(name.lower(), name.replace("-", "_"))) is not None
 
 
 def _install_command(requirements: Sequence[str]) -> list[str]:
     """The requirements themselves rather than extras of this package: another version of it must not come along."""
+    import importlib.util
+    import shutil
+
     if importlib.util.find_spec("pip") is None and (uv := shutil.which("uv")):
         return [uv, "pip", "install", "--python", sys.executable, *requirements]
     return [sys.executable, "-m", "pip", "install", *requirements]
@@ -54,6 +59,8 @@ def require_extras(command: str, extras: Sequence[str]) -> None:
         MissingExtraError: one is not; the text gives the command that installs them.
     """
     if missing := missing_requirements(extras):
+        import shlex
+
         raise MissingExtraError(
             f"{command} needs packages of the extra {' and '.join(extras)} that are not installed here; "
             f"install them with: {shlex.join(_install_command(missing))}"
@@ -66,6 +73,10 @@ def install_extras(extras: Sequence[str]) -> None:
     Raises:
         MissingExtraError: that did not succeed.
     """
+    import importlib
+    import shlex
+    import subprocess
+
     missing = missing_requirements(extras)
     if not missing:
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +84,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _with_absolute_evaluation(config: ResolvedConfig) -> ResolvedConfig:
     """The path of the evaluation data is noted with the model, and `wldetect eval` must find it from anywhere."""
+    from dataclasses import replace
+
     from wldetect.config import resolve_path
 
     evaluation = config.training.evaluation

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from wldetect.cli.analyze.options import add_model_path, add_table, add_token_counts, positive, token_counts_path
@@ -37,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Analyze and write; returns the exit status."""
+    import json
+
     from wldetect.analysis.counts import other_corpus, read_counts, require_same_tokens
     from wldetect.analysis.figures import save_png
     from wldetect.analysis.model import open_model, read_provenance
