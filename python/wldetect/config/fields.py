@@ -17,6 +17,7 @@ __all__ = [
     "Device",
     "DeviceName",
     "DropoutRate",
+    "E3M4Step",
     "Generator",
     "GeneratorName",
     "LossFunction",
@@ -125,10 +126,18 @@ def _check_text(text: str) -> str:
     return text
 
 
+def _check_e3m4_step(step: float) -> float:
+    steps = [2.0**power for power in range(-6, 0)]
+    if step not in steps:
+        raise problem(f"expected one of {', '.join(f'{one:g}' for one in steps)}, found {found(step)}")
+    return step
+
+
 Text = Annotated[str, AfterValidator(_check_text), Field(description="text")]
 Count = Annotated[int, Field(ge=0, description="int >= 0")]
 Count32 = Annotated[int, Field(ge=0, lt=2**31, description="int from 0 to 2147483647")]
 PositiveInt = Annotated[int, Field(gt=0, description="int > 0")]
+E3M4Step = Annotated[float, AfterValidator(_check_e3m4_step), Field(description="float")]
 PositiveFloat = Annotated[float, Field(gt=0, description="float > 0")]
 NonNegativeFloat = Annotated[float, Field(ge=0, description="float >= 0")]
 UnitFloat = Annotated[float, Field(ge=0, le=1, description="float from 0 to 1")]

@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from wldetect.config.dataset import DatasetConfig
 from wldetect.config.features import FeaturesConfig
-from wldetect.config.fields import Count32, Section, Text
+from wldetect.config.fields import Count32, E3M4Step, Section, Text
 from wldetect.config.messages import found, problem
 from wldetect.config.model import InferenceOverride
 from wldetect.config.training import TrainingOptions
@@ -45,11 +45,14 @@ class OutputConfig(Section):
         artifacts_dir: directory of the finished model, created where it is missing.
         float32_table: also write the table before quantization, to measure what quantization costs.
         min_token_count: leave out the rows of tokens that training saw fewer times; 0: all tokens have a row.
+        e3m4_step: what values stored as E3M4 are multiples of: 1/64, which all of them are, or a larger power of two up
+            to 1/2, with which files compress better.
     """
 
     artifacts_dir: Text
     float32_table: bool = False
     min_token_count: Count32 = 0
+    e3m4_step: E3M4Step = 2.0**-6
 
 
 class TrainingConfig(Section):

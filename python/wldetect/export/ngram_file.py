@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wldetect import _core
 from wldetect.errors import WLDetectError
-from wldetect.export.quantize import TableDType, choose_scale, quantize
+from wldetect.export.quantize import E3M4_STEP, TableDType, choose_scale, quantize
 from wldetect.export.table_file import write_tensors
 from wldetect.training.ngram_table import NgramTable
 
@@ -40,7 +40,9 @@ def ngram_table_id(table: NgramTable) -> str:
     return digest.hexdigest()
 
 
-def write_ngram_file(directory: Path, table: NgramTable, dtype: TableDType, metadata: Mapping[str, str]) -> Path:
+def write_ngram_file(
+    directory: Path, table: NgramTable, dtype: TableDType, metadata: Mapping[str, str], step: float = E3M4_STEP
+) -> Path:
     """Write the n-gram table that a lookup table of ``dtype`` needs.
 
     Args:
@@ -48,6 +50,7 @@ def write_ngram_file(directory: Path, table: NgramTable, dtype: TableDType, meta
         table: what was learned.
         dtype: of the lookup table; 8-bit rows are stored as E3M4 whichever it is.
         metadata: ``format_version``, ``languages`` and ``ngram_table_id`` of the lookup table.
+        step: see `quantize`.
 
     Raises:
         WLDetectError: a value is not finite.
@@ -61,7 +64,7 @@ def write_ngram_file(directory: Path, table: NgramTable, dtype: TableDType, meta
             raise WLDetectError(f"{name}: expected finite values, found infinity or NaN")
     scale = choose_scale(float(np.abs(rows).max()), stored_as)
     tensors: dict[str, NDArray[Any]] = {
-        "ngram_table": quantize([rows], scale, stored_as),
+        "ngram_table": quantize([rows], scale, stored_as, step),
         "dtype": np.array([stored_as.file_id], dtype=np.uint8),
         "shape": np.array(rows.shape, dtype=np.int64),
         "scale": np.array([scale], dtype=np.float32),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wldetect import _core
 
-__all__ = ["TableDType", "choose_scale", "quantize"]
+__all__ = ["E3M4_STEP", "TableDType", "choose_scale", "quantize"]
+
+E3M4_STEP = 2.0**-6
+"""The smallest value of E3M4; all others are multiples of it."""
 
 
 class TableDType(Enum):
@@ -55,18 +57,36 @@ def choose_scale(largest: float, dtype: TableDType) -> float:
     return float(np.float32(largest / (_USED_RANGE * dtype.max_finite)))
 
 
-def quantize(chunks: Iterable[NDArray[np.float32]], scale: float, dtype: TableDType) -> NDArray[np.generic]:
-    """The whole table as stored: uint8 codes, or float32, [V, L].
+def quantize(
+    chunks: Iterable[NDArray[np.float32]], scale: float, dtype: TableDType, step: float = E3M4_STEP
+) -> NDArray[np.generic]:
+    """The whole table as stored: uint8 codes, or float32, [rows, L].
 
     Args:
         chunks: rows of the table in order, float32 [n, L].
         scale: from `choose_scale`.
         dtype: what to store.
+        step: a power of two from `E3M4_STEP` to 1/2. Values stored as E3M4 are the nearest that are multiples of it:
+            the larger, the fewer codes occur, and the smaller the file becomes when it is compressed. The other dtypes
+            do not mind it.
 
     Raises:
         ValueError: a value is NaN.
     """
-    if dtype is TableDType.FLOAT32:
-        return np.concatenate(list(chunks))
-    name: Literal["e3m4", "e4m3fn"] = "e3m4" if dtype is TableDType.E3M4 else "e4m3fn"
-    return np.concatenate([_core.fp8_encode(chunk / np.float32(scale), name) for chunk in chunks])
+    match dtype:
+        case TableDType.FLOAT32:
+            return np.concatenate(list(chunks))
+        case TableDType.E3M4:
+            return np.concatenate(
+                [_core.fp8_encode(_coarse(chunk / np.float32(scale), step), "e3m4") for chunk in chunks]
+            )
+        case TableDType.E4M3FN:
+            return np.concatenate([_core.fp8_encode(chunk / np.float32(scale), "e4m3fn") for chunk in chunks])
+
+
+def _coarse(values: NDArray[np.float32], step: float) -> NDArray[np.float32]:
+    """The multiples of ``step`` that are nearest, where E3M4 has all of them; elsewhere it has no others."""
+    if step == E3M4_STEP:
+        return values
+    # Four bits of mantissa: sixteen steps of that size below the next power of two.
+    return np.where(np.abs(values) < 16 * step, np.rint(values / np.float32(step)) * np.float32(step), values)

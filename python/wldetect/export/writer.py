@@ -17,7 +17,7 @@ from wldetect.config import ModelConfig, dump_model_config
 from wldetect.embeddings.base import EmbeddingMatrix
 from wldetect.errors import WLDetectError
 from wldetect.export.ngram_file import NGRAM_TABLE_ID, ngram_file_names, ngram_table_id, write_ngram_file
-from wldetect.export.quantize import TableDType, choose_scale, quantize
+from wldetect.export.quantize import E3M4_STEP, TableDType, choose_scale, quantize
 from wldetect.export.table import table_chunks
 from wldetect.export.table_file import TableFile, number_rows, write_table_file, write_tensors
 from wldetect.files import atomic_path
@@ -58,6 +58,7 @@ class ModelFiles:
         tokenizer_json: text of the tokenizer whose ids number the rows.
         provenance: where the model comes from: configuration, corpus, versions, seed; plain data for JSON.
         seen: tokens that have a row in the lookup tables; None: all have.
+        step: E3M4 values are multiples of it (see `wldetect.export.quantize.quantize`).
     """
 
     model: LanguageModel
@@ -66,6 +67,7 @@ class ModelFiles:
     tokenizer_json: str
     provenance: Mapping[str, Any]
     seen: SeenTokens | None = None
+    step: float = E3M4_STEP
 
 
 def write_model(files: ModelFiles, directory: Path, dtypes: Sequence[TableDType]) -> list[Path]:
@@ -98,10 +100,10 @@ def write_model(files: ModelFiles, directory: Path, dtypes: Sequence[TableDType]
     if (ngrams := files.model.ngrams) is not None:
         shared = {key: metadata[key] for key in ("format_version", "languages", NGRAM_TABLE_ID)}
         by_name = {ngram_file_names()[dtype]: dtype for dtype in dtypes}
-        written += [write_ngram_file(directory, ngrams, dtype, shared) for dtype in by_name.values()]
+        written += [write_ngram_file(directory, ngrams, dtype, shared, files.step) for dtype in by_name.values()]
     for dtype in dtypes:
         scale = choose_scale(largest, dtype)
-        table = quantize(_rows(files, tokens), scale, dtype)
+        table = quantize(_rows(files, tokens), scale, dtype, files.step)
         if files.seen is None or tokens is None:
             file = TableFile(dtype, table, scale, mask, None, metadata)
         else:

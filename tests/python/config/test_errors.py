@@ -33,7 +33,7 @@ SHORTHAND = {
         "projection, ngrams, table, loss, augmentation, precision, compile, prefetch_batches, log_every, eval_every, "
         "tensorboard, device"
     ),
-    "$OUTPUT": "unknown key; expected one of artifacts_dir, float32_table, min_token_count",
+    "$OUTPUT": "unknown key; expected one of artifacts_dir, float32_table, min_token_count, e3m4_step",
     "$NGRAM_TRAINING": "unknown key; expected one of learning_rate, drop_tokens, drop_ngrams",
     "$TRAINING_FILE": (
         "unknown key; expected one of model_config_path, dataset, training, evaluation, output, inference, features"
@@ -333,6 +333,12 @@ output: {artifacts_dir: out, min_token_count: -1}
     output.min_token_count: expected int from 0 to 2147483647, found -1 (int)
 output: {artifacts_dir: out, min_token_count: 2147483648}
     output.min_token_count: expected int from 0 to 2147483647, found 2147483648 (int)
+output: {artifacts_dir: out, e3m4_step: 0.1}
+    output.e3m4_step: expected one of 0.015625, 0.03125, 0.0625, 0.125, 0.25, 0.5, found 0.1 (float)
+output: {artifacts_dir: out, e3m4_step: 1}
+    output.e3m4_step: expected one of 0.015625, 0.03125, 0.0625, 0.125, 0.25, 0.5, found 1.0 (float)
+output: {artifacts_dir: out, e3m4_step: coarse}
+    output.e3m4_step: expected float, found 'coarse' (str)
 output: {artifacts_dir: out, min_token_counts: 3}
     output.min_token_counts: $OUTPUT; did you mean 'min_token_count'?
 """

@@ -16,10 +16,11 @@ import safetensors
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from safetensors.numpy import load_file
 
 from wldetect import ArtifactError, WLDetect, WLDetectError, _core
-from wldetect.config import ModelConfig, Pooling, load_model_config
+from wldetect.config import ModelConfig, NgramsConfig, Pooling, load_model_config
 from wldetect.embeddings.base import ArrayMatrix
 from wldetect.export import table_file, writer
 from wldetect.export.quantize import TableDType, choose_scale, quantize
@@ -27,6 +28,7 @@ from wldetect.export.table_file import read_table_file
 from wldetect.export.writer import ModelFiles, SeenTokens, write_model
 from wldetect.training.lookup import WholeLookup
 from wldetect.training.model import LanguageModel
+from wldetect.training.ngram_table import NgramTable
 
 N_TOKENS, HIDDEN = 40, 6
 LABELS = ("aaa_Latn", "bbb_Cyrl", "ccc_Grek")
@@ -82,6 +84,49 @@ def test_the_largest_value_uses_nine_tenths_of_the_range(largest: float) -> None
         assert 0.85 * dtype.max_finite < stored[0] < 0.95 * dtype.max_finite
         assert stored[1] == -stored[0]
         assert abs(float(stored[0]) * scale / largest - 1) < 1 / 16
+
+
+STEPS = [2.0**power for power in range(-6, 0)]
+
+
+@given(
+    arrays.arrays(np.float32, 40, elements=st.floats(-20, 20, width=32)),
+    st.sampled_from(STEPS),
+    st.sampled_from([0.5, 1.0, 0.3]),
+)
+def test_steps_leave_the_nearest_multiples(logits: np.ndarray, step: float, scale: float) -> None:
+    codes = np.arange(256, dtype=np.uint8)
+    values = _core.fp8_decode(codes, "e3m4").astype(np.float64)
+    values = values[np.isfinite(values)]
+    allowed = values[values % step == 0]
+    stored = _core.fp8_decode(quantize([logits], scale, TableDType.E3M4, step).astype(np.uint8), "e3m4")
+    assert np.isin(stored, allowed).all()
+    wanted = (logits / np.float32(scale)).astype(np.float64)
+    distances = np.abs(wanted[:, None] - allowed[None, :])
+    np.testing.assert_array_equal(np.abs(wanted - stored), distances.min(axis=1))
+
+
+def test_only_e3m4_has_steps() -> None:
+    logits = np.linspace(-9, 9, 999, dtype=np.float32)
+    for dtype in (TableDType.E4M3FN, TableDType.FLOAT32):
+        np.testing.assert_array_equal(quantize([logits], 0.5, dtype, 1.0), quantize([logits], 0.5, dtype))
+    fine = quantize([logits], 0.5, TableDType.E3M4)
+    np.testing.assert_array_equal(quantize([logits], 0.5, TableDType.E3M4, STEPS[0]), fine)
+    kinds = [len(np.unique(quantize([logits], 0.5, TableDType.E3M4, step))) for step in STEPS]
+    assert kinds == sorted(kinds, reverse=True) and kinds[-1] < kinds[0]
+
+
+def test_a_model_of_coarse_values(tmp_path: Path) -> None:
+    files = make_files()
+    files.model.ngrams = NgramTable(NgramsConfig(rows=64, dimensions=4), 3, 0)
+    with torch.no_grad():
+        files.model.ngrams.rows.normal_(generator=torch.Generator().manual_seed(1))
+    write_model(replace(files, step=0.25), tmp_path, ALL)
+    for name, table in (("lookup_table_fp8_e3m4", "lookup_table"), ("ngram_table_fp8_e3m4", "ngram_table")):
+        values = _core.fp8_decode(load_file(tmp_path / f"{name}.safetensors")[table], "e3m4")
+        assert (values % 0.25 == 0).all() and len(np.unique(values)) > 10
+    plain = load_file(tmp_path / "lookup_table_fp8_e4m3fn.safetensors")["lookup_table"]
+    assert not (_core.fp8_decode(plain, "e4m3fn") % 0.25 == 0).all()
 
 
 def test_scales_without_anything_to_scale() -> None:
