@@ -21,7 +21,7 @@ pub(super) type Refusal = String;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"wldtok\r\n");
 /// To be raised with every change of a section, of a hash, or of what the encoder expects of either.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 /// Reads otherwise on a machine of the other byte order.
 const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
 const ALIGNMENT: usize = 64;
@@ -42,7 +42,7 @@ pub(super) enum Section {
     CharacterPages,
     CharacterBlocks,
     ByteSymbols,
-    Ids,
+    IdShifts,
     FirstId,
 }
 

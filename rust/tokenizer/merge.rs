@@ -35,8 +35,9 @@ pub(super) struct Merger<'a> {
     pages: &'a [u16],
     blocks: &'a [[u32; 256]],
     byte_symbols: &'a [u32; 256],
-    /// The ids of the symbols from `moved` on; the others' are their numbers.
-    ids: &'a [u32],
+    /// What the ids of the symbols from `moved` on are larger by than their numbers, modulo 2^32; the others' are their
+    /// numbers. Differences are few and alike, and so take no room where the file is compressed.
+    shifts: &'a [u32],
     moved: u32,
 }
 
@@ -92,7 +93,8 @@ impl<'a> Merger<'a> {
         let moved = |number: &usize| symbols.ids[*number] as usize != *number;
         let first = (0..symbols.ids.len()).find(moved).unwrap_or(0);
         let end = (0..symbols.ids.len()).rfind(moved).map_or(first, |last| last + 1);
-        writer.section(Section::Ids, &symbols.ids[first..end]);
+        let shifts: Vec<u32> = (first..end).map(|number| symbols.ids[number].wrapping_sub(number as u32)).collect();
+        writer.section(Section::IdShifts, &shifts);
         writer.section(Section::FirstId, &[first as u32]);
     }
 
@@ -113,9 +115,9 @@ impl<'a> Merger<'a> {
             return Err("characters: a page leads outside".to_owned());
         }
         let byte_symbols = reader.section(Section::ByteSymbols)?.try_into().map_err(|_| "bytes: wrong size")?;
-        let ids = reader.section(Section::Ids)?;
+        let shifts = reader.section(Section::IdShifts)?;
         let &[moved] = reader.section(Section::FirstId)? else { return Err("ids: wrong size".to_owned()) };
-        Ok(Self { pairs, places, pages, blocks, byte_symbols, ids, moved })
+        Ok(Self { pairs, places, pages, blocks, byte_symbols, shifts, moved })
     }
 
     /// The product of two symbols, or [`NO_SYMBOL`].
@@ -158,7 +160,8 @@ impl<'a> Merger<'a> {
     /// The id of a symbol.
     #[inline(always)]
     pub(super) fn id(&self, symbol: u32) -> u32 {
-        self.ids.get(symbol.wrapping_sub(self.moved) as usize).copied().unwrap_or(symbol)
+        let shift = self.shifts.get(symbol.wrapping_sub(self.moved) as usize).copied().unwrap_or(0);
+        symbol.wrapping_add(shift)
     }
 
     /// One symbol a character; those that are no piece become byte pieces.
