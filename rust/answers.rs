@@ -70,15 +70,16 @@ impl Answer {
 /// What is said about the probabilities of one way to use a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
-    /// What logits are multiplied by, before the softmax, by the number of pieces of evidence: the first for one piece (or
-    /// none), the last for as many as there are numbers, and for more. Positive and finite, at least one.
+    /// What logits are multiplied by, before the softmax, by the number of pieces of evidence: the first for one piece
+    /// (or none), the last for as many as there are numbers, and for more. Positive and finite, at least one.
     pub inverse_temperatures: Vec<f32>,
     /// The least probability with which each language is an answer, in 0..=1.
     pub thresholds: Vec<f32>,
 }
 
 impl Calibration {
-    /// That of a model which says nothing about its `languages` languages: probabilities as they are, every one an answer.
+    /// That of a model which says nothing about its `languages` languages: probabilities as they are, every one an
+    /// answer.
     pub fn none(languages: usize) -> Self {
         Self { inverse_temperatures: vec![1.0], thresholds: vec![0.0; languages] }
     }

@@ -123,9 +123,9 @@ impl Detector {
         })
     }
 
-    /// The logits of every language for `count` texts, into a row of `logits` each, and what [`Detector::logits_with`] says of
-    /// the evidence into `evidence`: zeros where there is no answer. `logits` has one place for each text and language,
-    /// `evidence` one for each text.
+    /// The logits of every language for `count` texts, into a row of `logits` each, and what [`Detector::logits_with`]
+    /// says of the evidence into `evidence`: zeros where there is no answer. `logits` has one place for each text and
+    /// language, `evidence` one for each text.
     #[cfg_attr(not(feature = "python"), allow(dead_code))]
     pub(crate) fn logits_each<'t>(
         &self,

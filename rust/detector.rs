@@ -204,8 +204,8 @@ impl Detector {
         Ok(self.pool(text, workspace)?.map(|evidence| (&*workspace.scores, evidence)))
     }
 
-    /// Leaves the logits of `text` in `workspace.scores`; gives the number of token rows that were pooled, or of n-gram rows
-    /// where they alone are used, and at least 1. `None` when there is nothing to pool.
+    /// Leaves the logits of `text` in `workspace.scores`; gives the number of token rows that were pooled, or of n-gram
+    /// rows where they alone are used, and at least 1. `None` when there is nothing to pool.
     fn pool(&self, text: &str, workspace: &mut Workspace) -> Result<Option<usize>> {
         let Workspace { tokenizing, ids, pooling, extracting, ngram_rows, ngram_logits, scores } = workspace;
         let metadata = self.metadata();

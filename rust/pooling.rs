@@ -232,8 +232,8 @@ pub fn softmax(logits: &mut [f32]) {
     softmax_with(Kernel::chosen_or_best(), logits, 1.0);
 }
 
-/// [`softmax`] of the logits times `inverse_temperature`, positive and finite, with a kernel other than the one chosen for
-/// the process. The probabilities are the same to the bit on each, and with 1 those of [`softmax`].
+/// [`softmax`] of the logits times `inverse_temperature`, positive and finite, with a kernel other than the one chosen
+/// for the process. The probabilities are the same to the bit on each, and with 1 those of [`softmax`].
 pub fn softmax_with(kernel: Kernel, logits: &mut [f32], inverse_temperature: f32) {
     kernel.softmax(logits, inverse_temperature);
 }

@@ -315,8 +315,8 @@ impl Kernel {
         dispatch!(self, softmax(logits, factor));
     }
 
-    /// Index of the largest of `logits`, the first of several, and the probability that [`Self::softmax`] gives it; `None`
-    /// for an empty slice.
+    /// Index of the largest of `logits`, the first of several, and the probability that [`Self::softmax`] gives it;
+    /// `None` for an empty slice.
     pub(crate) fn best(self, logits: &[f32], factor: f32) -> Option<(usize, f32)> {
         dispatch!(self, best(logits, factor))
     }

@@ -144,7 +144,8 @@ proptest! {
         inverse_temperature in prop_oneof![Just(1.0_f32), 1e-3_f32..50.0, Just(f32::MIN_POSITIVE), Just(f32::MAX)],
     ) {
         let peak = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let exponentials: Vec<f64> = logits.iter().map(|&logit| f64::from((logit - peak) * inverse_temperature).exp()).collect();
+        let share = |&logit: &f32| f64::from((logit - peak) * inverse_temperature).exp();
+        let exponentials: Vec<f64> = logits.iter().map(share).collect();
         let total: f64 = exponentials.iter().sum();
         let mut same = None;
         for kernel in kernels() {

@@ -24,7 +24,7 @@ GRID: NDArray[np.float64] = 2.0 ** (np.arange((_HIGHEST - _LOWEST) * _PER_OCTAVE
 KNOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 """Numbers of rows at which a curve may bend."""
 
-_SMOOTHNESS = 20.0
+_SMOOTHNESS = 50.0
 """What a change by one octave from one knot to the next costs: as much as so many nats of negative log likelihood."""
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_reliability"]
 
-_PANEL_WIDTH, _PANEL_HEIGHT, _SMALLEST_WIDTH = 3.4, 3.6, 5.0
-_MOST_COLUMNS = 4
+_PANEL_WIDTH, _PANEL_HEIGHT, _SMALLEST_WIDTH = 3.0, 3.2, 5.0
+_MOST_COLUMNS = 6
 # The first of several lines is what the others are to be better than.
 _COLOURS = (RED, BLUE)
 
@@ -72,4 +72,5 @@ def _draw_panel(axes: Axes, name: str, lines: Sequence[tuple[str, Reliability]])
             linewidth=1.2,
             label=f"{label}: {shown}" if label else shown,
         )
-    axes.legend(loc="upper left", fontsize=7, frameon=False, labelcolor=INK)
+    # Below the diagonal there is room, but for the bar of the surest texts.
+    axes.legend(loc="lower right", bbox_to_anchor=(0.93, 0.04), fontsize=7, frameon=False, labelcolor=INK)

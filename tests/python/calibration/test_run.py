@@ -29,7 +29,7 @@ LABELS = ["a", "b"]
 WORDS = {"ja": [4.0, 0.0], "no": [0.0, 4.0]}
 
 
-def held_out(count: int = 400, words: int = 3) -> LabelledTexts:
+def held_out(count: int = 1500, words: int = 3) -> LabelledTexts:
     rng = random.Random(7)
     texts, labels = [], []
     for label, own, other in (("a", "ja", "no"), ("b", "no", "ja")):
@@ -47,7 +47,7 @@ def model(make_model_dir: MakeModel) -> Path:
 
 @pytest.fixture
 def result(model: Path) -> CalibrationResult:
-    return calibrate(model, held_out(), samples_per_label=300, threads=1)
+    return calibrate(model, held_out(), samples_per_label=1200, threads=1)
 
 
 def test_probabilities_become_what_they_say(model: Path, result: CalibrationResult) -> None:
@@ -68,7 +68,7 @@ def test_probabilities_become_what_they_say(model: Path, result: CalibrationResu
     assert 0.68 < probabilities[0] < 0.8
     # What the detector says is what the report was made from.
     texts = held_out()
-    again = calibrate(model, texts, samples_per_label=300, threads=1)
+    again = calibrate(model, texts, samples_per_label=1200, threads=1)
     assert again.ways == result.ways
 
 
@@ -77,7 +77,7 @@ def test_the_detector_gives_what_was_reported(model: Path, result: CalibrationRe
     texts = held_out()
     found, probabilities = WLDetect.load(model, threshold=0.0).predict_arrays(texts.texts)
     right = np.array([LABELS[label] == own for label, own in zip(found, texts.labels, strict=True)])
-    # All texts rather than the 300 of a label that were drawn.
+    # All texts rather than the 1,200 of a label that were drawn.
     rated = result.ways["all"].lengths["whole texts"].after
     assert probabilities.mean() == pytest.approx(rated.mean_confidence, abs=0.02)
     assert right.mean() == pytest.approx(rated.accuracy, abs=0.03)
@@ -130,8 +130,8 @@ def test_reports(result: CalibrationResult, tmp_path: Path) -> None:
     assert write_reports(result, reports) == [reports / JSON_FILE, reports / PLOT_FILE]
     found = json.loads((reports / JSON_FILE).read_text(encoding="utf-8"))
     assert list(found)[:3] == ["ways", "texts", "texts_by_label"]
-    assert found["ways"]["all"]["lengths"]["1 word"]["after"]["texts"] == 600
-    assert (found["precision"], found["samples_per_label"], found["table"]) == (0.1, 300, "e3m4")
+    assert found["ways"]["all"]["lengths"]["1 word"]["after"]["texts"] == 2400
+    assert (found["precision"], found["samples_per_label"], found["table"]) == (0.1, 1200, "e3m4")
     assert (reports / PLOT_FILE).read_bytes().startswith(b"\x89PNG")
     first = {path.name: path.read_bytes() for path in reports.iterdir()}
     write_reports(result, reports)

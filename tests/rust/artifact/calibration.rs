@@ -216,7 +216,8 @@ proptest! {
         let json = serde_json::json!({
             features.name(): {"inverse_temperatures": temperatures, "thresholds": named}
         });
-        let codes: Vec<&str> = LANGUAGES.into_iter().zip(&hidden).filter_map(|(name, &is)| is.then_some(name)).collect();
+        let codes = LANGUAGES.into_iter().zip(&hidden).filter_map(|(name, &is)| is.then_some(name));
+        let codes: Vec<&str> = codes.collect();
         let plain = TableFile::with_ngrams(dtype);
         let calibrated = plain.clone()
             .key("calibration", &json.to_string())
@@ -251,7 +252,8 @@ proptest! {
         }
     }
 
-    /// What a model without the keys says is the softmax of its logits, to the bit, and so it is with temperatures of 1.
+    /// What a model without the keys says is the softmax of its logits, to the bit, and so is it with temperatures of
+    /// 1.
     #[test]
     fn without_a_calibration_nothing_changes(
         dtype in prop::sample::select(DType::ALL.to_vec()),
