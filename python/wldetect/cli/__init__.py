@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from wldetect import __version__
-from wldetect.cli import analyze, calibrate, detect, evaluate, train
 from wldetect.cli.output import discard_stdout
 from wldetect.errors import WLDetectError
 
 __all__ = ["main"]
 
+# Commands and their modules.
+_COMMANDS = {"detect": "detect", "train": "train", "eval": "evaluate", "calibrate": "calibrate", "analyze": "analyze"}
 # What a shell reports for a program that Ctrl-C ended.
 _INTERRUPTED = 130
 
@@ -22,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: done. 2: the input is at fault, and one line on stderr says what. 130: Ctrl-C.
     """
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments[0] if arguments else None).parse_args(arguments)
     try:
         status = int(options.run(options))
         # Here, where a reader that has gone is still expected.
@@ -40,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser of ``command`` alone, for importing the others takes longer than detecting a text; or, where it is
+    none of them, of all commands."""
     parser = argparse.ArgumentParser(
         prog="wldetect",
         description="Detect the language of text, and train the models that do.",
@@ -48,15 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"wldetect {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (detect, train, evaluate, calibrate, analyze):
-        command = commands.add_parser(
-            module.NAME,
+    for name in [command] if command in _COMMANDS else _COMMANDS:
+        module = import_module(f"{__name__}.{_COMMANDS[name]}")
+        subparser = commands.add_parser(
+            name,
             help=module.HELP,
             description=module.DESCRIPTION,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        module.add_arguments(subparser)
+        subparser.set_defaults(run=module.run)
     return parser
 
 

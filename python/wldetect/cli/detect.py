@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 from wldetect import WLDetect
 from wldetect.cli.options import add_model_options, share
 from wldetect.errors import DataError
 
-NAME = "detect"
 HELP = "print the language of texts"
 DESCRIPTION = """Print the most probable language of each text and its probability, one line a text.
 
@@ -111,7 +109,7 @@ def _texts(options: argparse.Namespace) -> Iterator[str]:
         yield from _lines(sys.stdin.buffer, "standard input")
 
 
-def _lines(file: BinaryIO, name: str) -> Iterator[str]:
+def _lines(file: Iterable[bytes], name: str) -> Iterator[str]:
     """Lines of a UTF-8 stream without their line ends. Only newlines end a line: other separators are text."""
     for number, line in enumerate(file, start=1):
         try:

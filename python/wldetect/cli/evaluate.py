@@ -17,7 +17,6 @@ from wldetect.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from wldetect.evaluation import EvaluationResult, LabelledTexts
 
-NAME = "eval"
 HELP = "score a model on labelled texts"
 DESCRIPTION = """Score a model on labelled texts, FLORES by default, through the detector on its quantized table.
 

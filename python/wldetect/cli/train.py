@@ -13,7 +13,6 @@ from wldetect.cli.output import say
 if TYPE_CHECKING:
     from wldetect.config import ResolvedConfig
 
-NAME = "train"
 HELP = "train a model and evaluate it"
 DESCRIPTION = """Train a model from a configuration, write its directory, and evaluate it.
 

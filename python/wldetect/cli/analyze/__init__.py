@@ -8,7 +8,6 @@ from wldetect.cli.analyze import filter as filter_tokens
 from wldetect.cli.analyze import languages, quantization, token_frequency, training_counts, weights
 from wldetect.cli.extras import require_extras
 
-NAME = "analyze"
 HELP = "look inside a model: token counts, weights, filtering, quantization, languages"
 DESCRIPTION = """Look inside a model.
 
