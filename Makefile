@@ -8,7 +8,7 @@ CARGO_FEATURES := --features python
 SOURCES := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-quick lint format bench peers measure short clean
+.PHONY: help train test test-quick lint format wheel bench peers measure short clean
 
 help: ## Show what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ format: $(VENV)/.tools ## Format the sources
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+wheel: $(VENV)/.tools ## Build the sdist and, from it, the abi3 wheel into dist/, with the model that is inside the package
+	$(BIN)/maturin build --release --locked --sdist --out dist
+
 bench: ## Run the criterion benchmarks
 	cargo bench --locked
 
@@ -60,7 +63,7 @@ short: $(VENV)/.training ## Score on short and noisy text (MODEL=directory VARIA
 	$(BIN)/wldetect eval --suite short --model-path "$(MODEL)" --data "$(VARIANTS)" --sentences "$(FLORES)"
 
 clean: ## Remove everything that was built, but no trained model
-	rm -rf $(VENV) target .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) target dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.tools:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed")'
