@@ -21,6 +21,7 @@ Spawn = Callable[..., "subprocess.Popen[bytes]"]
 FILES = [
     "checkpoints",
     "flores_dev_confusion.png",
+    "flores_dev_reliability.png",
     "flores_dev_results.json",
     "lookup_table_fp8_e3m4.safetensors",
     "lookup_table_fp8_e4m3fn.safetensors",
