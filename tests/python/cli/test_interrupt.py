@@ -73,7 +73,7 @@ def test_interrupted_before_training(tiny_project: Project, run: Run, monkeypatc
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("wldetect.data.dataset.read_source", interrupt)
+    monkeypatch.setattr("wldetect.data.inputs.read_source", interrupt)
     outcome = run(*tiny_project.train("--no-eval"))
     assert (outcome.status, outcome.err) == (130, "wldetect: interrupted\n")
     assert not tiny_project.output.exists()

@@ -73,7 +73,7 @@ def test_progress_is_not_drawn_into_a_file(tiny_project: Project, run: Run) -> N
 
 
 def test_no_evaluation(tiny_project: Project, run: Run) -> None:
-    scores = {"flores_dev_confusion.png", "flores_dev_results.json"}
+    scores = {"flores_dev_confusion.png", "flores_dev_reliability.png", "flores_dev_results.json"}
     assert run(*tiny_project.train("--no-eval")).status == 0
     assert names(tiny_project.output) == sorted(set(FILES) - scores)
     assert run(*tiny_project.train("--set", "evaluation.enabled=false")).status == 0
