@@ -8,10 +8,10 @@ CARGO_FEATURES := --features python
 SOURCES := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-quick lint format wheel bench peers measure short clean
+.PHONY: help train test test-quick lint format wheel bench peers measure short default-model clean
 
 help: ## Show what can be made
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 train: $(VENV)/.training ## Install, train the starter model, evaluate it, and detect with it
 	$(BIN)/wldetect train
@@ -61,6 +61,17 @@ measure: $(VENV)/.training ## Print the numbers of the README (DATA=corpora FLOR
 
 short: $(VENV)/.training ## Score on short and noisy text (MODEL=directory VARIANTS=directory FLORES=dev.parquet)
 	$(BIN)/wldetect eval --suite short --model-path "$(MODEL)" --data "$(VARIANTS)" --sentences "$(FLORES)"
+
+default-model: $(VENV)/.training ## Train the model inside the package anew (the texts in data/, see docs/model-card.md)
+	$(BIN)/python scripts/hold_out.py --config configs/training/default.yaml --output artifacts/held-out
+	$(BIN)/wldetect train --config configs/training/default.yaml --no-eval \
+	  --set 'dataset.held_out=[artifacts/held-out/held_out.parquet]' --set dataset.max_samples_per_language=8000 \
+	  --set training.num_epochs=3 --set training.table.num_epochs=0 --set output.artifacts_dir=artifacts/default-held-out
+	$(BIN)/wldetect calibrate --model-path artifacts/default-held-out --data artifacts/held-out/held_out.parquet \
+	  --precision 0.05
+	$(BIN)/wldetect train --config configs/training/default.yaml
+	$(BIN)/python scripts/copy_calibration.py artifacts/default-held-out artifacts/default
+	$(BIN)/python scripts/package_model.py artifacts/default
 
 clean: ## Remove everything that was built, but no trained model
 	rm -rf $(VENV) target dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

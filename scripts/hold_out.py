@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Hold out labelled texts to score a model on, and cut them to single words, word pairs and five words.
 
-Reads the columns text, language and source of parquet files. Of a language with several sources, one with at least 150
-texts and at most 40 % of the language's is held out as a whole, so that what is scored was not written by those who
-wrote what is trained on; of others a tenth. Which one follows from the names alone. Writes to the output directory:
+Reads the columns text, language and source of the parquet files of a training file's first source. Of a language with
+several sources, one with at least 150 texts and at most 40 % of the language's is held out as a whole, so that what is
+scored was not written by those who wrote what is trained on; of others a tenth. Which one follows from the names alone.
+Writes to the output directory:
 
   held_out.parquet  all that is held out, for `dataset.held_out`
   sets/             sentences, words1, words2 and words5: of at most --most texts a language, for `wldetect eval --suite
                     short`; cuts as `training.augmentation.crop` makes them, without punctuation at the ends
 
-example: python scripts/hold_out.py data/corpora --model-config configs/models/gemma3-270m.yaml --output held-out
+example: python scripts/hold_out.py --config configs/training/gemma3-270m-ngrams.yaml --output held-out
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from wldetect.config import load_model_config
+from wldetect.config import load_training_config, resolve_name
 from wldetect.data.characters import LETTERS_A_WORD, SPACELESS
+from wldetect.data.files import FileKind, find_files
 from wldetect.files import atomic_path
 
 SMALLEST, LARGEST_SHARE, TENTH = 150, 0.4, 10
@@ -64,15 +66,18 @@ def write(path: Path, rows: list[tuple[str, str]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="a directory of parquet files")
-    parser.add_argument("--model-config", type=Path, required=True, help="whose languages are taken")
+    parser.add_argument("--config", type=Path, required=True, help="the training file")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--most", type=int, default=500, help="texts a language that are scored (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    files = sorted(str(path) for path in arguments.data.glob("*.parquet"))
-    table = ds.dataset(files).to_table(columns=["text", "language", "source"]).to_pydict()
-    texts: dict[str, list[str]] = {label: [] for label in load_model_config(arguments.model_config).labels}
+    config = load_training_config(arguments.config)
+    first = config.training.dataset.all_sources[0]
+    found = None if first.name is None else find_files(resolve_name(first.name, arguments.config), "train", first.files)
+    if found is None or found.kind is not FileKind.PARQUET:
+        parser.error(f"--config: expected parquet files as the first source, found {first.name}")
+    table = ds.dataset([str(path) for path in found.paths]).to_table(columns=["text", "language", "source"]).to_pydict()
+    texts: dict[str, list[str]] = {label: [] for label in config.labels}
     sources: dict[str, list[str]] = {label: [] for label in texts}
     for text, label, source in zip(table["text"], table["language"], table["source"], strict=True):
         if label in texts:

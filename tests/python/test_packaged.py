@@ -12,12 +12,10 @@ from pathlib import Path
 
 import pytest
 
-import wldetect
 from wldetect import ArtifactError, WLDetect, _core
 from wldetect.cli import main
 
 COMPILED = _core.COMPILED_TOKENIZER
-PACKAGED = Path(wldetect.__file__).with_name("model")
 
 
 @pytest.fixture
@@ -142,16 +140,3 @@ def test_importing_the_package_imports_nothing_else() -> None:
     program = "import sys; names = set(sys.modules); import wldetect; print(*(set(sys.modules) - names))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == {"__future__", "wldetect", "wldetect._core", "wldetect.errors"}
-
-
-@pytest.mark.skipif(not PACKAGED.is_dir(), reason="this copy of the package has no model inside")
-def test_the_model_that_is_there_loads_and_detects() -> None:
-    detector = WLDetect.load()
-    assert detector.path == PACKAGED
-    for text, label in (
-        ("Where did you put the keys to the shed?", "eng_Latn"),
-        ("Wo hast du die Schlüssel zum Schuppen hingelegt?", "deu_Latn"),
-        ("Куда ты положил ключи от сарая?", "rus_Cyrl"),
-    ):
-        answer = detector.predict(text)
-        assert answer is not None and answer[0] == label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,12 @@ def test_whole_sources_or_a_tenth(tmp_path: Path) -> None:
     table = {"text": texts, "language": [label for label, _ in rows], "source": [source for _, source in rows]}
     pq.write_table(pa.table(table), tmp_path / "corpora" / "a.parquet")
     output = tmp_path / "out"
-    arguments = [str(tmp_path / "corpora"), "--model-config", str(path), "--output", str(output), "--most", "100"]
+    # A file that the configuration does not name is not read.
+    pq.write_table(pa.table(table), tmp_path / "corpora" / "b.parquet")
+    first = {"name": "corpora", "files": ["a.parquet"]}
+    config = {"model_config_path": "model.yaml", "output": {"artifacts_dir": "out"}, "dataset": {"sources": [first]}}
+    (tmp_path / "train.yaml").write_text(json.dumps(config), encoding="utf-8")
+    arguments = ["--config", str(tmp_path / "train.yaml"), "--output", str(output), "--most", "100"]
     run = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=True)
     assert f"{output / 'held_out.parquet'}: 171 texts of 2 languages" in run.stdout
     held = pq.read_table(output / "held_out.parquet").to_pydict()
