@@ -2,7 +2,8 @@
 """Put a trained model inside the package, where `WLDetect.load()` finds it and wheels take it from.
 
 Copies what detecting needs and nothing else: the E3M4 lookup table, the n-gram rows if the model has any, and the
-compiled tokenizer. The copy must load by itself before it takes the place of an earlier one.
+compiled tokenizer. Where files lay on this machine is taken out of the record of the training run. The copy must load
+by itself before it takes the place of an earlier one.
 
 example: python scripts/package_model.py artifacts/default
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import zlib
 from pathlib import Path
@@ -18,11 +20,15 @@ from pathlib import Path
 import wldetect
 from wldetect import WLDetect
 from wldetect._core import COMPILED_TOKENIZER
+from wldetect.export.metadata import rewrite_metadata
 from wldetect.export.ngram_file import ngram_file_names
 from wldetect.export.quantize import TableDType
+from wldetect.export.table_file import read_tensors
 
 PACKAGED = Path(wldetect.__file__).with_name("model")
 DTYPE = TableDType.E3M4
+# The directories of an absolute path.
+DIRECTORIES = re.compile(r"(?<![\w.:/-])/(?:[^/\s:\"]+/)+")
 
 
 def package_model(source: Path, target: Path) -> list[Path]:
@@ -41,6 +47,10 @@ def package_model(source: Path, target: Path) -> list[Path]:
         temporary.mkdir(parents=True)
         for name in names:
             shutil.copyfile(source / name, temporary / name)
+        _, metadata = read_tensors(temporary / DTYPE.file_name)
+        if "provenance" in metadata:
+            places_out = DIRECTORIES.sub("", metadata["provenance"])
+            rewrite_metadata(temporary / DTYPE.file_name, {"provenance": places_out})
         # Loading it proves that the compiled tokenizer is of this version, for nothing else is there.
         WLDetect.load(temporary, table=DTYPE.value)
         if target.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 from wldetect import WLDetect, _core
+from wldetect.export.metadata import rewrite_metadata
+from wldetect.export.table_file import read_tensors
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "package_model.py"
 TABLE, NGRAMS = "lookup_table_fp8_e3m4.safetensors", "ngram_table_fp8_e3m4.safetensors"
@@ -46,6 +49,16 @@ def test_a_model_is_copied_and_replaced(model: Path, tmp_path: Path) -> None:
     assert package(model, "--output", output).returncode == 0
     assert sorted(contents(output)) == [TABLE, _core.COMPILED_TOKENIZER]
     assert [path.name for path in output.parent.iterdir()] == ["model"]
+
+
+def test_where_files_lay_is_left_out(model: Path, tmp_path: Path) -> None:
+    found = {"source": "/home/anna/cache/a.gguf: tensor (4 x 2)", "data": ["/srv/x.parquet", "data/y.parquet", "1/2"]}
+    kept = {"url": "https://example.org/a/b", "ratio": "a/b/c"}
+    rewrite_metadata(model / TABLE, {"provenance": json.dumps({**found, **kept})})
+    assert package(model, "--output", tmp_path / "model").returncode == 0
+    _, metadata = read_tensors(tmp_path / "model" / TABLE)
+    shorter = {"source": "a.gguf: tensor (4 x 2)", "data": ["x.parquet", "data/y.parquet", "1/2"]}
+    assert json.loads(metadata["provenance"]) == {**shorter, **kept}
 
 
 def test_a_model_that_does_not_load_by_itself_replaces_nothing(
