@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from wldetect import WLDetect
 from wldetect.config import load_model_config
 from wldetect.files import atomic_path
 
@@ -41,6 +42,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.parquet")
     parser.add_argument("--most", type=int, default=100, help="texts a language (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--score", action="store_true", help="also tell how many of them the model inside the package calls und"
+    )
     arguments = parser.parse_args()
     files = sorted(str(path) for path in arguments.data.glob("*.parquet"))
     table = ds.dataset(files).to_table(columns=["text", "language"])
@@ -48,6 +52,11 @@ def main() -> None:
     with atomic_path(arguments.output) as temporary:
         pq.write_table(found, temporary)
     print(f"{arguments.output}: {len(found):,} texts of {len(set(found['language'].to_pylist()))} languages")
+    if arguments.score:
+        for threshold in (None, 0.5, 0.6, 0.7):
+            labels, _ = WLDetect.load(threshold=threshold).predict_arrays(found["text"].to_pylist())
+            own = "the model's thresholds" if threshold is None else f"threshold {threshold}"
+            print(f"{own}: {np.mean(labels < 0):.1%} und")
 
 
 if __name__ == "__main__":

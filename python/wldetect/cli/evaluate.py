@@ -34,6 +34,7 @@ short_comparison.json and short_comparison.png.
 examples:
   wldetect eval --model-path artifacts/starter
   wldetect eval --model-path artifacts/gemma3-270m --data dev.parquet --split dev --table e4m3fn
+  wldetect eval --data dev.parquet --languages configs/models/gemma3-270m.yaml
   wldetect eval --model-path artifacts/gemma3-270m --suite short --data variants/ --sentences dev.parquet
   wldetect eval --model-path artifacts/new --compare-with artifacts/old --suite short --data variants/"""
 
@@ -56,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--features",
         choices=["all", "tokens", "ngrams"],
         help="which rows to detect with: all that the model has, or those of one family alone (default: all)",
+    )
+    parser.add_argument(
+        "--languages",
+        type=Path,
+        metavar="FILE",
+        help="a model configuration: only texts of its languages are scored, so that models of more languages can be "
+        "compared with one of fewer (default: of all that the model knows)",
     )
     add_suite_arguments(parser)
     parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: see above)")
@@ -84,6 +92,10 @@ def run(options: argparse.Namespace) -> int:
         # The path may be relative to a configuration that is not at hand.
         record = options.model_path / PROVENANCE
         raise DataError(f"{record}: evaluation data {data!r} is not there; give it with --data") from error
+    if options.languages is not None:
+        from wldetect.config import load_model_config
+
+        texts = texts.of(load_model_config(options.languages).labels)
     evaluate_and_report(
         options.model_path, texts, split, options.table, options.output, options.threads, options.features
     )

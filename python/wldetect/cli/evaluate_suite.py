@@ -55,6 +55,7 @@ def check_suite_arguments(options: argparse.Namespace) -> None:
 def run_suite(options: argparse.Namespace) -> int:
     """Score one or several models on a suite and report; returns the exit status."""
     from wldetect.analysis.figures import save_png
+    from wldetect.config import load_model_config
     from wldetect.evaluation.reliability_plot import draw_reliability
     from wldetect.evaluation.report import printable
     from wldetect.evaluation.suite import load_suite
@@ -74,6 +75,9 @@ def run_suite(options: argparse.Namespace) -> int:
     if options.sentences is not None:
         sentences = _load(options.sentences, split, text_column, options.language_column)
     sets = load_suite(directory, sentences, split, text_column, options.language_column)
+    if options.languages is not None:
+        labels = load_model_config(options.languages).labels
+        sets = {name: texts.of(labels) for name, texts in sets.items()}
     result = score_suite(
         [options.model_path, *options.compare_with], sets, options.table, options.features, options.threads
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +44,13 @@ class LabelledTexts:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def of(self, labels: Collection[str]) -> LabelledTexts:
+        """Those with one of ``labels``."""
+        wanted = set(labels)
+        kept = [place for place, label in enumerate(self.labels) if label in wanted]
+        texts, labels = [self.texts[place] for place in kept], [self.labels[place] for place in kept]
+        return LabelledTexts(texts, labels, self.name, self.split)
 
 
 def load_flores(

@@ -54,6 +54,24 @@ def test_files_and_table(model: Path, data: Path, run: Run) -> None:
     assert picture.startswith(b"\x89PNG") and picture.endswith(b"IEND\xaeB`\x82")
 
 
+def test_texts_of_some_languages(model: Path, data: Path, run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "model.yaml"
+    config.write_text("model: {name: m, type: t, hidden_dim: 8}\nlanguages: {eng_Latn: 0, fra_Latn: 1}", "utf-8")
+    outcome = run("eval", "--model-path", str(model), "--data", str(data), "--languages", str(config))
+    assert outcome.status == 0, outcome.err
+    # What is called German is wrong, though no German text is there.
+    assert "50.00 % (1 right, 0 unanswered)" in outcome.out
+    scores = read_json(model / "flores_dev_results.json")
+    assert (scores["overall"]["n"], scores["overall"]["macro_recall"]) == (2, 0.5)
+    sets = tmp_path / "sets"
+    sets.mkdir()
+    data.rename(sets / "words1.parquet")
+    arguments = ["--suite", "short", "--model-path", str(model), "--data", str(sets), "--languages", str(config)]
+    outcome = run("eval", *arguments)
+    assert outcome.status == 0, outcome.err
+    assert "50.00" in outcome.out and "75.00" not in outcome.out
+
+
 def test_other_table_split_and_output(
     model: Path, data: Path, run: Run, fails: Fails, make_model_dir: Callable[..., Path], tmp_path: Path
 ) -> None:
