@@ -47,8 +47,15 @@ class _SourceFields(Section):
     frequency_column: Text | None = None
     frequency_power: NonNegativeFloat = 0.5
     frequency_floor: NonNegativeFloat = 0.0
+    frequency_repeats: NonNegativeFloat = 0.0
     sampling_weight: PositiveFloat = 1.0
     weight: PositiveFloat = 1.0
+
+    @model_validator(mode="after")
+    def _check_repeats(self) -> _SourceFields:
+        if self.frequency_repeats > 0 and self.frequency_column is None:
+            raise problem(f"expected 0 without frequency_column, found {self.frequency_repeats:g}", "frequency_repeats")
+        return self
 
 
 # What a source has no use for where there are no files.
@@ -61,6 +68,7 @@ _OF_FILES = (
     "frequency_column",
     "frequency_power",
     "frequency_floor",
+    "frequency_repeats",
     "foreign_power",
 )
 
@@ -83,6 +91,8 @@ class DatasetSourceConfig(_SourceFields):
             proportional to frequency ** ``frequency_power``.
         frequency_power: 0 ignores the frequencies, 1 takes them as they are.
         frequency_floor: smaller frequencies count as this one, for lists in which some have none.
+        frequency_repeats: rows that are used are used this many times more, on average over those of a language, each
+            in proportion to its frequency: so what is trained on has frequent words more often than rare ones.
         sampling_weight: where a language is capped over all sources, how much likelier than those of another source
             rows of this one are drawn.
         weight: loss weight multiplied onto every row of this source.
@@ -150,6 +160,8 @@ class DatasetConfig(_SourceFields):
         band_weights: what the texts of each band are multiplied by, one more than ``length_bands``; empty: 1.
         label_weights: languages whose texts count more or less than balancing would have it; others: 1. The model takes
             these weights for how likely a text is to be in a language, before anything of it is seen.
+        merge_labels: labels of the sources that are trained as one, by the language of the model that they become:
+            small relatives of each other, say, as their family.
         sampling_alpha: draw texts so that a language of n texts has a share proportional to n ** ``sampling_alpha``:
             1 leaves the shares as they are, 0 makes them equal; texts of languages that fall short are repeated. None:
             every text once.
@@ -173,6 +185,9 @@ class DatasetConfig(_SourceFields):
     length_bands: list[PositiveInt] = Field(default=[])
     band_weights: list[PositiveFloat] = Field(default=[])
     label_weights: list[LabelWeightsConfig] = Field(default=[])
+    merge_labels: dict[Text, Annotated[list[Text], Field(min_length=1, description="a list of one or more codes")]] = (
+        Field(default={})
+    )
     sampling_alpha: UnitFloat | None = None
     max_repeats: PositiveInt = 4
     cleaning: CleaningConfig = CleaningConfig()
@@ -214,6 +229,18 @@ class DatasetConfig(_SourceFields):
                     text = f"expected each code once, found '{label}' in label_weights[{owners[label]}] as well"
                     raise problem(text, "label_weights", place, "labels")
                 owners[label] = place
+        return self
+
+    @model_validator(mode="after")
+    def _check_merged(self) -> DatasetConfig:
+        owners: dict[str, str] = {}
+        for language, members in self.merge_labels.items():
+            for member in members:
+                if member in owners or member in self.merge_labels:
+                    other = f"in merge_labels.{owners[member]}" if member in owners else "as a key"
+                    text = f"expected each code once, found '{member}' {other} as well"
+                    raise problem(text, "merge_labels", language)
+                owners[member] = language
         return self
 
     @classmethod

@@ -125,6 +125,7 @@ def load_training_config(path: str | Path, overrides: Mapping[str, object] | Non
     if training.features is not None:
         model = model.model_copy(update={"features": training.features})
     _check_weighted_labels(training, model, path, overrides)
+    _check_merged_labels(training, model, path, overrides)
     if training.training.table.num_epochs and model.inference.pooling is not Pooling.average:
         where = f"training.table.num_epochs{_origin('training.table.num_epochs', overrides)}"
         expected = f"expected 0 where inference.pooling is {model.inference.pooling}"
@@ -142,6 +143,22 @@ def _check_weighted_labels(
                 key = f"dataset.label_weights[{place}].labels[{position}]"
                 expected = f"expected one of the {len(model.languages)} codes of {training.model_config_path}"
                 raise ConfigError(f"{path}: {key}{_origin(key, overrides)}: {expected}, found {found(label)}")
+
+
+def _check_merged_labels(
+    training: TrainingConfig, model: ModelConfig, path: Path, overrides: Mapping[str, object]
+) -> None:
+    """Languages of the model stay what they are, and others become one of them."""
+    for language, members in training.dataset.merge_labels.items():
+        key = f"dataset.merge_labels.{language}"
+        where = f"{path}: {key}{_origin(key, overrides)}"
+        if language not in model.languages:
+            expected = f"expected the key to be one of the {len(model.languages)} codes of {training.model_config_path}"
+            raise ConfigError(f"{where}: {expected}, found {found(language)}")
+        for position, member in enumerate(members):
+            if member in model.languages:
+                expected = f"expected codes that {training.model_config_path} does not have"
+                raise ConfigError(f"{where}[{position}]: {expected}, found {found(member)}")
 
 
 def _check_generated(training: TrainingConfig, model: ModelConfig, path: Path, model_path: Path) -> None:

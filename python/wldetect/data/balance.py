@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 
 from wldetect.data.mixing import GOLDEN, mix64
 
-__all__ = ["Selection", "balance_factors", "random_numbers", "row_keys", "select_rows", "share_out", "smallest"]
+__all__ = [
+    "FrequentRows",
+    "Selection",
+    "balance_factors",
+    "random_numbers",
+    "row_keys",
+    "select_rows",
+    "share_out",
+    "smallest",
+]
 
 # Where the keys of rows of importance 0 begin: above those of all other rows.
 _LAST = 2.0**940
@@ -43,6 +52,19 @@ class Selection:
         return int(self.repeats.sum(dtype=np.int64))
 
 
+@dataclass(frozen=True)
+class FrequentRows:
+    """How much more often than once the rows of a source are used.
+
+    Attributes:
+        repeats: how often on average over the rows of a label that are used. Each is in proportion to its frequency.
+        frequencies: L: one number at least 0 for each row; None for a label without rows.
+    """
+
+    repeats: float
+    frequencies: Sequence[NDArray[np.floating] | None]
+
+
 def select_rows(
     counts: NDArray[np.int64],
     labels: Sequence[str],
@@ -54,6 +76,7 @@ def select_rows(
     importance: Sequence[Sequence[NDArray[np.floating] | None]] | None = None,
     alpha: float | None = None,
     max_repeats: int = 1,
+    frequent: Sequence[FrequentRows | None] | None = None,
 ) -> Selection:
     """Choose rows label by label, without replacement.
 
@@ -75,6 +98,7 @@ def select_rows(
             drawn last); None for rows that all have 1.
         alpha: the power of the shares; None: every row once.
         max_repeats: how often a row may be taken, with ``alpha``.
+        frequent: S: for sources whose rows are used more often the more frequent they are; None for others.
     """
     n_sources, n_labels = counts.shape
     caps = [None] * n_sources if source_maxima is None else list(source_maxima)
@@ -86,11 +110,13 @@ def select_rows(
     kept[found < max(minimum, 1)] = 0
     quota = kept if alpha is None else share_out(kept, alpha, max_repeats)
     starts = np.concatenate([[0], np.cumsum(found)])
-    repeats = np.zeros(starts[-1], dtype=np.min_scalar_type(1 if alpha is None else max_repeats))
+    most = 1 if alpha is None else max_repeats
+    repeats = np.zeros(starts[-1], dtype=np.min_scalar_type(most) if frequent is None else np.uint32)
     for label in np.flatnonzero(kept).tolist():
         mine = repeats[starts[label] : starts[label + 1]]
         if quota[label] == kept[label] == found[label]:
             mine[:] = 1
+            _repeat_frequent(mine, frequent, counts[:, label], label, f"{seed} {labels[label]}")
             continue
         weights = [None if importance is None else importance[source][label] for source in range(n_sources)]
         keys = np.concatenate(
@@ -108,7 +134,29 @@ def select_rows(
         times, more = divmod(int(quota[label]), int(kept[label]))
         mine[taken] = times
         mine[smallest(keys, more)] += 1
+        _repeat_frequent(mine, frequent, counts[:, label], label, f"{seed} {labels[label]}")
     return Selection(kept, repeats, starts)
+
+
+def _repeat_frequent(
+    mine: NDArray[np.unsignedinteger],
+    frequent: Sequence[FrequentRows | None] | None,
+    counts: NDArray[np.int64],
+    label: int,
+    stream: str,
+) -> None:
+    """Add to ``mine``, how often the rows of a label are used, what `FrequentRows` says of those that are."""
+    ends = np.cumsum(counts)
+    for source, (rows, end) in enumerate(zip(frequent or (), ends.tolist(), strict=bool(frequent))):
+        frequencies = None if rows is None else rows.frequencies[label]
+        if rows is None or frequencies is None:
+            continue
+        part = mine[end - counts[source] : end]
+        shares = np.where(part > 0, frequencies, 0.0).astype(np.float64)
+        if shares.sum() > 0:
+            more = rows.repeats * np.count_nonzero(part) * shares / shares.sum()
+            # Rounded at random, so that rare rows are used as often on average as they are to be.
+            part += (more + random_numbers(f"repeats {stream} {source}", 0, len(part))).astype(part.dtype)
 
 
 def row_keys(

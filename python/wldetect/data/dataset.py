@@ -27,7 +27,7 @@ from wldetect.data.files import listed
 from wldetect.data.inputs import Inputs, cache_key, looks_up_words, open_inputs
 from wldetect.data.prefetch import Prefetcher
 from wldetect.data.report import DatasetReport
-from wldetect.data.scan import in_chunks, listed_words, read_chosen, scan_sources
+from wldetect.data.scan import in_chunks, label_index, listed_words, read_chosen, scan_sources
 from wldetect.data.shards import Shard, ShardWriter, read_shard
 from wldetect.errors import DataError
 
@@ -236,13 +236,14 @@ def _build(
     progress: bool,
 ) -> None:
     options, labels, sources = config.training.dataset, config.labels, inputs.sources
+    index = label_index(labels, options.merge_labels)
     cleaner = Cleaner(options.cleaning, labels, inputs.held_out)
     foreign = None
     if looks_up_words(config):
         with _bar("reading words", " rows", None, progress) as bar:
-            foreign = listed_words(sources, labels, bar.update)
+            foreign = listed_words(sources, index, bar.update)
     with _bar("counting", " rows", None, progress) as bar:
-        scan = scan_sources(sources, labels, cleaner, bar.update, foreign, inputs.forbidden)
+        scan = scan_sources(sources, labels, index, cleaner, bar.update, foreign, inputs.forbidden)
     selection = select_rows(
         scan.counts,
         labels,
@@ -253,6 +254,7 @@ def _build(
         importance=scan.importance,
         alpha=options.sampling_alpha,
         max_repeats=options.max_repeats,
+        frequent=scan.frequent,
     )
     kept, weights = np.zeros(len(labels), dtype=np.int64), np.zeros(len(labels))
     less, lessened = np.zeros(len(labels), dtype=np.int64), np.zeros(len(labels))
@@ -264,7 +266,7 @@ def _build(
         with (
             _bar("tokenizing", " rows", sum(scan.rows), progress) as bar,
             Prefetcher(
-                in_chunks(read_chosen(sources, labels, scan, selection, cleaner, bar.update, foreign), _CHUNK), 2
+                in_chunks(read_chosen(sources, labels, index, scan, selection, cleaner, bar.update, foreign), _CHUNK), 2
             ) as chunks,
         ):
             for chosen in chunks:
@@ -313,10 +315,10 @@ def _build(
                 label: float(count - lost) for label, count, lost in zip(labels, less, lessened, strict=True) if count
             },
         )
-        index: dict[str, Any] = {"texts": shards, "weights": weights[kept > 0].tolist()}
+        content: dict[str, Any] = {"texts": shards, "weights": weights[kept > 0].tolist()}
         if words is not None:
-            index["words"] = {"texts": words.texts[kept > 0].tolist(), "weights": words.weights[kept > 0].tolist()}
-        _write_json(temporary / _INDEX, index)
+            content["words"] = {"texts": words.texts[kept > 0].tolist(), "weights": words.weights[kept > 0].tolist()}
+        _write_json(temporary / _INDEX, content)
         if cleaner.active:
             _write_json(temporary / _CLEANING, cleaner.report())
         _write_json(temporary / _REPORT, asdict(report))

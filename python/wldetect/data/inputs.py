@@ -103,6 +103,7 @@ def cache_key(
         "shard_texts": options.shard_texts,
         "seed": options.seed,
         "labels": config.labels,
+        "merge_labels": options.merge_labels,
         "max_sequence_length": encoding.max_length,
         "tokenizer": tokenizer.sha256,
         # Longer texts are not told apart.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wldetect.config import NOT_LANGUAGE, DatasetSourceConfig
-from wldetect.data.balance import Selection
+from wldetect.data.balance import FrequentRows, Selection
 from wldetect.data.cleaning import Cleaner
 from wldetect.data.files import listed
 from wldetect.data.forbidden import refuse_forbidden
@@ -23,7 +23,7 @@ from wldetect.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ChosenTexts", "Scan", "in_chunks", "listed_words", "read_chosen", "scan_sources"]
+__all__ = ["ChosenTexts", "Scan", "in_chunks", "label_index", "listed_words", "read_chosen", "scan_sources"]
 
 Source = tuple[SourceRows, DatasetSourceConfig]
 
@@ -39,6 +39,7 @@ class Scan:
         counts: int64 [S, L]: usable rows.
         unknown: rows of labels that are not configured, by label.
         importance: S x L: float32, one number for each usable row; None: all have 1. None where that is so of all.
+        frequent: S: of sources with ``frequency_repeats``; None for others.
         usable: for each batch of rows of the sources, in order, whether cleaning leaves them in, as packed bits; None:
             nothing is cleaned.
     """
@@ -49,6 +50,7 @@ class Scan:
     unknown: dict[str, int]
     importance: list[list[NDArray[np.float32] | None]] | None
     usable: list[NDArray[np.uint8]] | None
+    frequent: list[FrequentRows | None] | None
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,20 @@ class ChosenTexts:
     repeats: NDArray[np.unsignedinteger]
 
 
-def listed_words(sources: Sequence[Source], labels: Sequence[str], done: Callable[[int], object]) -> ForeignWords:
+def label_index(labels: Sequence[str], merged: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """The position of each label, and of those that are ``merged`` into one of them, by name."""
+    index = {label: position for position, label in enumerate(labels)}
+    return index | {member: index[label] for label, members in merged.items() for member in members}
+
+
+def listed_words(sources: Sequence[Source], index: dict[str, int], done: Callable[[int], object]) -> ForeignWords:
     """The words of the sources with a ``foreign_power``, to be counted in the others.
 
     Args:
         sources: rows and settings of each.
-        labels: the configured labels.
+        index: the configured labels (`label_index`).
         done: called with the number of rows of each batch.
     """
-    index = {label: position for position, label in enumerate(labels)}
 
     def entries() -> Iterator[list[str]]:
         for source, settings in sources:
@@ -88,12 +95,13 @@ def listed_words(sources: Sequence[Source], labels: Sequence[str], done: Callabl
                     yield _texts(batch.column(settings.text_column), mine)
                     done(len(batch))
 
-    return ForeignWords(entries(), len(labels))
+    return ForeignWords(entries(), max(index.values()) + 1)
 
 
 def scan_sources(
     sources: Sequence[Source],
     labels: Sequence[str],
+    index: dict[str, int],
     cleaner: Cleaner,
     done: Callable[[int], object],
     foreign: ForeignWords | None = None,
@@ -104,6 +112,7 @@ def scan_sources(
     Args:
         sources: rows and settings of each.
         labels: the configured labels.
+        index: where they are (`label_index`).
         cleaner: decides which rows are usable.
         done: called with the number of rows of each batch.
         foreign: counts the words of the usable rows of the sources without a ``foreign_power``.
@@ -112,19 +121,20 @@ def scan_sources(
     Raises:
         DataError: a sentence is, frequencies are all 0, or a source has no configured label.
     """
-    index = {label: position for position, label in enumerate(labels)}
     unknown: dict[str, int] = {}
     found = np.zeros(len(labels), dtype=np.int64)
     counts = np.zeros((len(sources), len(labels)), dtype=np.int64)
     usable: list[NDArray[np.uint8]] = []
     rows: list[int] = []
     importance: list[list[NDArray[np.float32] | None]] = []
+    frequent: list[FrequentRows | None] = []
     for number, (source, settings) in enumerate(sources):
         columns = [settings.language_column]
         counter = foreign if settings.foreign_power == 0 else None
         columns += [settings.text_column] if cleaner.active or counter is not None or forbidden else []
         columns += [settings.frequency_column] if settings.frequency_column is not None else []
         parts: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
+        plain: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
         n_rows, largest, known = 0, 0.0, found.sum()
         for batch in source.batches(columns):
             codes = _label_codes(batch.column(settings.language_column), index, unknown)
@@ -149,8 +159,11 @@ def scan_sources(
             if settings.frequency_column is not None:
                 numbers = batch.column(settings.frequency_column).to_numpy()
                 largest = max(largest, float(numbers.max(initial=0.0)))
-                numbers = np.maximum(numbers[codes >= 0], settings.frequency_floor) ** settings.frequency_power
-                parts.append((codes[codes >= 0], (numbers * settings.sampling_weight).astype(np.float32)))
+                numbers = np.maximum(numbers[codes >= 0], settings.frequency_floor)
+                weights = settings.sampling_weight * numbers**settings.frequency_power
+                parts.append((codes[codes >= 0], weights.astype(np.float32)))
+                if settings.frequency_repeats > 0:
+                    plain.append((codes[codes >= 0], numbers.astype(np.float32)))
             n_rows += len(batch)
             done(len(batch))
         if settings.frequency_column is not None and n_rows and largest == 0.0:
@@ -165,13 +178,23 @@ def scan_sources(
                 f"languages, found none in {n_rows} rows; unknown labels so far: {others}"
             )
         rows.append(n_rows)
+        repeats = settings.frequency_repeats
+        frequent.append(FrequentRows(repeats, _by_label(plain, len(labels))) if repeats > 0 else None)
         if settings.frequency_column is None and settings.sampling_weight != 1.0:
             weight = np.float32(settings.sampling_weight)
             importance.append([np.full(count, weight, dtype=np.float32) for count in counts[number].tolist()])
         else:
             importance.append(_by_label(parts, len(labels)))
     weighted = any(settings.frequency_column is not None or settings.sampling_weight != 1.0 for _, settings in sources)
-    return Scan(rows, found, counts, unknown, importance if weighted else None, usable if cleaner.active else None)
+    return Scan(
+        rows,
+        found,
+        counts,
+        unknown,
+        importance if weighted else None,
+        usable if cleaner.active else None,
+        frequent if any(frequent) else None,
+    )
 
 
 def _place(
@@ -184,6 +207,7 @@ def _place(
 def read_chosen(
     sources: Sequence[Source],
     labels: Sequence[str],
+    index: dict[str, int],
     scan: Scan,
     selection: Selection,
     cleaner: Cleaner,
@@ -191,7 +215,6 @@ def read_chosen(
     foreign: ForeignWords | None = None,
 ) -> Iterator[ChosenTexts]:
     """The texts of ``selection``, in the order of the sources; ``foreign`` is what `scan_sources` has counted in."""
-    index = {label: position for position, label in enumerate(labels)}
     usable = iter(scan.usable or ())
     # The number of the next row of each label among all of its rows.
     following = selection.starts[:-1].copy()

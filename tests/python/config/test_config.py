@@ -92,6 +92,7 @@ def test_defaults_are_those_of_the_guide(write: Write) -> None:
     assert (dataset.max_samples_per_language, dataset.min_samples_per_language) == (None, 0)
     assert (dataset.balance_languages, dataset.balance_power, dataset.seed) == (False, 0.5, 42)
     assert (dataset.length_bands, dataset.band_weights, dataset.label_weights) == ([], [], [])
+    assert dataset.merge_labels == {}
     (source,) = dataset.all_sources
     assert source.model_dump() == {
         "name": "corpus",
@@ -105,6 +106,7 @@ def test_defaults_are_those_of_the_guide(write: Write) -> None:
         "frequency_column": None,
         "frequency_power": 0.5,
         "frequency_floor": 0.0,
+        "frequency_repeats": 0.0,
         "sampling_weight": 1.0,
         "weight": 1.0,
         "max_samples_per_language": None,
@@ -120,10 +122,10 @@ def test_every_key_reaches_its_field(write: Write) -> None:
 model_config_path: model.yaml
 dataset:
   {name: a/b, split: validation, text_column: t, language_column: l, weight_column: w, frequency_column: f,
-   frequency_power: 1, frequency_floor: .01, sampling_weight: 3, weight: 2,
+   frequency_power: 1, frequency_floor: .01, frequency_repeats: 1.5, sampling_weight: 3, weight: 2,
    max_samples_per_language: 9, min_samples_per_language: 3, balance_languages: true, balance_power: 0.75,
    length_bands: [1, 5], band_weights: [1, .5, 1.5], label_weights: [{weights: [1, 2, .5], labels: [eng_Latn]}],
-   sampling_alpha: 0.3, max_repeats: 2,
+   merge_labels: {eng_Latn: [enm_Latn, sco_Latn]}, sampling_alpha: 0.3, max_repeats: 2,
    held_out: [x.parquet, y.hashes], forbidden: [z.hashes], shard_texts: 5,
    cleaning: {nfc: true, deduplicate: true, min_script_share: 0.5, min_letters: 4}, seed: 7}
 training:

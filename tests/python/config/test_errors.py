@@ -40,10 +40,10 @@ SHORTHAND = {
     ),
     "$DATASET": (
         "unknown key; expected one of split, text_column, language_column, weight_column, frequency_column, "
-        "frequency_power, frequency_floor, sampling_weight, weight, name, sources, "
+        "frequency_power, frequency_floor, frequency_repeats, sampling_weight, weight, name, sources, "
         "max_samples_per_language, min_samples_per_language, "
-        "balance_languages, balance_power, length_bands, band_weights, label_weights, sampling_alpha, max_repeats, "
-        "cleaning, held_out, forbidden, shard_texts, seed"
+        "balance_languages, balance_power, length_bands, band_weights, label_weights, merge_labels, sampling_alpha, "
+        "max_repeats, cleaning, held_out, forbidden, shard_texts, seed"
     ),
     "$NGRAMS": (
         "unknown key; expected one of n_min, n_max, whole_words, max_words, max_letters, rows, dimensions, splitting"
@@ -311,6 +311,14 @@ dataset: {name: a, label_weights: [{weights: [1], labels: []}]}
     dataset.label_weights[0].labels: expected a list of one or more codes, found an empty list
 dataset: {name: a, label_weights: [{weights: [1], labels: [a]}, {weights: [2], labels: [b, a]}]}
     dataset.label_weights[1].labels: expected each code once, found 'a' in label_weights[0] as well
+dataset: {name: a, frequency_repeats: 2}
+    dataset.frequency_repeats: expected 0 without frequency_column, found 2
+dataset: {name: a, merge_labels: {a: []}}
+    dataset.merge_labels.a: expected a list of one or more codes, found an empty list
+dataset: {name: a, merge_labels: {a: [c, d], b: [e, d]}}
+    dataset.merge_labels.b: expected each code once, found 'd' in merge_labels.a as well
+dataset: {name: a, merge_labels: {a: [c, b], b: [e]}}
+    dataset.merge_labels.a: expected each code once, found 'b' as a key as well
 features: {ngrams: {n_min: 6}}
     features.ngrams.n_min: expected at most n_max (5), found 6 (int)
 features: {ngrams: {n_mix: 5}}

@@ -63,6 +63,21 @@ def test_weights_are_of_the_languages_of_the_model_file(write: Write) -> None:
     assert str(error.value) == f"train.yaml: {key} (from the command line): {expected}"
 
 
+def test_others_become_languages_of_the_model_file(write: Write) -> None:
+    write("model.yaml", "model: {name: m, type: t, hidden_dim: 8}\nlanguages: {a: 0, b: 1}")
+    path = write("train.yaml", TRAINING)
+    dataset = load_training_config(path, {"dataset.merge_labels": {"b": ["c"]}}).training.dataset
+    assert dataset.merge_labels == {"b": ["c"]}
+    with pytest.raises(ConfigError) as error:
+        load_training_config(path, {"dataset.merge_labels": {"c": ["d"]}})
+    where = "train.yaml: dataset.merge_labels.c (from the command line)"
+    assert str(error.value) == f"{where}: expected the key to be one of the 2 codes of model.yaml, found 'c' (str)"
+    with pytest.raises(ConfigError) as error:
+        load_training_config(path, {"dataset.merge_labels": {"b": ["c", "a"]}})
+    where = "train.yaml: dataset.merge_labels.b (from the command line)[1]"
+    assert str(error.value) == f"{where}: expected codes that model.yaml does not have, found 'a' (str)"
+
+
 def test_relative_paths_are_looked_up_beside_the_file_and_then_here(write: Write, tmp_path: Path) -> None:
     config = write("configs/x.yaml", "")
     assert candidate_paths("a/b", config) == (Path("configs/a/b"), Path("a/b"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,44 @@ def test_a_floor_makes_rare_words_as_likely_as_others(project: Project, write_ro
     # With the largest frequency as floor, all are alike.
     assert content(listed.changed(dataset__frequency_floor=90.0).prepare()) == plain
     assert content(listed.changed(dataset__frequency_power=0.0).prepare()) == plain
+
+
+def test_frequent_words_are_repeated(project: Project, write_rows: WriteRows) -> None:
+    # Of 100 in all, so that 10 rows are used 10, 3, 2 times more and five once more; those of 0 only once.
+    path = words(project, write_rows, 50.0, 15.0, 10.0, *[5.0] * 5, 0.0, 0.0)
+    project.set("dataset.name", str(path))
+    listed = project.changed(dataset__frequency_column="count", dataset__frequency_repeats=2.0)
+    times = Counter(tuple(ids) for _, ids in content(listed.prepare()))
+    expected = [1 + 10, 1 + 3, 1 + 2, *[1 + 1] * 5, 1, 1]
+    assert [times[tuple(project.tokenizer.encode(f"word w{number}"))] for number in range(10)] == expected
+    # What is left out is not repeated, and does not count.
+    capped = listed.changed(dataset__max_samples_per_language=1, dataset__frequency_power=10.0)
+    assert content(capped.prepare()) == [(LABELS[0], project.tokenizer.encode("word w0").tolist())] * 3
+
+
+def test_repeats_are_rounded_at_random(project: Project, write_rows: WriteRows) -> None:
+    path = words(project, write_rows, *[1.0] * 50)
+    project.set("dataset.name", str(path))
+    listed = project.changed(dataset__frequency_column="count", dataset__frequency_repeats=0.5)
+    times = Counter(tuple(ids) for _, ids in content(listed.prepare()))
+    assert set(times.values()) == {1, 2}
+    # Five standard deviations.
+    assert sum(times.values()) == pytest.approx(75, abs=5 * 12.5**0.5)
+    assert times != Counter(tuple(ids) for _, ids in content(listed.changed(dataset__seed=1).prepare()))
+
+
+def test_labels_are_merged(project: Project, write_rows: WriteRows) -> None:
+    path = project.root / "sentences.parquet"
+    texts = {"text": ["w1 w2", "w3 w4", "w5 w6", "w7 w8"], "language": [LABELS[0], "xxx_Latn", "yyy_Latn", LABELS[1]]}
+    write_rows(path, texts)
+    project.set("dataset.name", str(path))
+    plain = project.prepare()
+    assert plain.report.unknown == {"xxx_Latn": 1, "yyy_Latn": 1}
+    merged = project.changed(dataset__merge_labels={LABELS[1]: ["xxx_Latn"]}).prepare()
+    assert merged.report.unknown == {"yyy_Latn": 1}
+    assert [merged.report.kept[label] for label in LABELS[:2]] == [1, 2]
+    ids = [(LABELS[0], "w1 w2"), (LABELS[1], "w3 w4"), (LABELS[1], "w7 w8")]
+    assert sorted(content(merged)) == sorted((label, project.tokenizer.encode(text).tolist()) for label, text in ids)
 
 
 @pytest.mark.parametrize("column", [None, "count"])
