@@ -210,7 +210,8 @@ class Ngrams:
     """Text to row numbers of hashed character n-grams, exactly as the detector does it.
 
     A text is case-folded and split into words; each word, between two marks, gives its runs of ``n_min`` to ``n_max``
-    characters and, if ``whole_words``, itself, each hashed to one of ``rows``.
+    characters and, if ``whole_words``, itself, each hashed to one of ``rows``. With ``splitting="ideographs"`` a run of
+    ideographs within a word gives each of them and each pair of adjacent ones instead, without marks.
     """
 
     def __new__(
@@ -222,7 +223,7 @@ class Ngrams:
         max_words: int,
         max_letters: int,
         rows: int,
-        splitting: Literal["spaces", "letters", "boundaries"],
+        splitting: Literal["spaces", "letters", "boundaries", "ideographs"],
     ) -> Ngrams:
         """Extraction by these numbers; see ``NgramsConfig``. ``ValueError``, naming the key, for one out of range."""
 

@@ -28,7 +28,8 @@ impl Hashing {
         self.row(letters.iter().fold(WORD, |state, &letter| step(state, letter)))
     }
 
-    /// The rows of all n-grams of the first `length` of `units`, a word with its marks, but for marks alone.
+    /// The rows of all n-grams of the first `length` of `units`, a word with its marks or ideographs without,
+    /// but for marks alone.
     ///
     /// [`LANES`] units more must be there, of any value. Writes the numbers at the beginning of `found`, which must have
     /// room for [`Self::room`], and returns how many there are; what is written behind them means nothing.

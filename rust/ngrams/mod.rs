@@ -4,7 +4,8 @@
 //! characters of it is hashed to one of `rows` rows; so is the word as a whole. Characters are Unicode scalar values after
 //! full case folding (`ß` is `ss`; `ı` and final `ς` fold as Unicode's CaseFolding.txt says); combining marks are
 //! characters like others, and nothing is normalized. How much of a text is looked at is bounded by words and by letters,
-//! so that a word of a megabyte costs no more than its beginning.
+//! so that a word of a megabyte costs no more than its beginning. Runs of ideographs can be hashed otherwise
+//! ([`Splitting::Ideographs`]).
 
 mod hashing;
 mod letters;
@@ -14,7 +15,7 @@ mod words;
 
 use self::hashing::MARK;
 use self::letters::letter;
-use self::words::Words;
+use self::words::{Piece, Words};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 
@@ -94,8 +95,11 @@ impl Ngrams {
     pub fn rows_into(&self, kernel: Kernel, text: &str, scratch: &mut Scratch, rows: &mut Vec<u32>) {
         let mut budget = Budget::new(&self.0);
         let mut words = Words::of(text, self.0.splitting);
-        while let Some(word) = budget.next(&mut words) {
-            self.word_into(kernel, word, &mut budget, scratch, rows);
+        while let Some(piece) = budget.next(&mut words) {
+            match piece {
+                Piece::Word(word) => self.word_into(kernel, word, &mut budget, scratch, rows),
+                Piece::Ideographs(run) => self.ideographs_into(kernel, run, &mut budget, scratch, rows),
+            }
         }
     }
 
@@ -107,6 +111,7 @@ impl Ngrams {
     }
 
     /// Appends the rows of `word`, as far as `budget` goes, and takes its letters off it.
+    #[inline]
     fn word_into(&self, kernel: Kernel, word: &str, budget: &mut Budget, scratch: &mut Scratch, rows: &mut Vec<u32>) {
         let hashing = Hashing { n_min: self.0.n_min, n_max: self.0.n_max, rows: self.0.rows };
         let units = &mut scratch.units;
@@ -120,12 +125,37 @@ impl Ngrams {
             }
             units.push(MARK);
         }
-        let (length, before) = (units.len(), rows.len());
-        units.resize(length + LANES, MARK);
-        rows.resize(before + hashing.room(length), 0);
-        let found = kernel.hash_ngrams(hashing, units, length, &mut rows[before..]);
-        rows.truncate(before + found);
+        hash_into(kernel, hashing, units, rows);
     }
+
+    /// Appends the rows of the ideographs of `run` and of pairs of adjacent ones, as far as `budget` goes, and takes
+    /// the ideographs off it.
+    #[inline(never)]
+    fn ideographs_into(
+        &self,
+        kernel: Kernel,
+        run: &str,
+        budget: &mut Budget,
+        scratch: &mut Scratch,
+        rows: &mut Vec<u32>,
+    ) {
+        let units = &mut scratch.units;
+        units.clear();
+        // They fold to themselves.
+        units.extend(run.chars().take(budget.letters).map(u32::from));
+        budget.letters -= units.len();
+        hash_into(kernel, Hashing { n_min: 1, n_max: 2, rows: self.0.rows }, units, rows);
+    }
+}
+
+/// Appends the rows of the n-grams of `units`; what these are afterwards means nothing.
+#[inline(always)]
+fn hash_into(kernel: Kernel, hashing: Hashing, units: &mut Vec<u32>, rows: &mut Vec<u32>) {
+    let (length, before) = (units.len(), rows.len());
+    units.resize(length + LANES, MARK);
+    rows.resize(before + hashing.room(length), 0);
+    let found = kernel.hash_ngrams(hashing, units, length, &mut rows[before..]);
+    rows.truncate(before + found);
 }
 
 /// Appends the letters that `word` folds to, at most `most` of them. True if these are all.
@@ -166,13 +196,18 @@ impl Budget {
         Self { words, letters: spec.max_letters }
     }
 
-    /// The next of `words`, if there is room for it.
+    /// The next piece of `words`, if there is room for it.
     #[inline]
-    fn next<'t>(&mut self, words: &mut Words<'t>) -> Option<&'t str> {
-        if self.words == 0 || self.letters == 0 {
+    fn next<'t>(&mut self, words: &mut Words<'t>) -> Option<Piece<'t>> {
+        if self.letters == 0 {
             return None;
         }
-        self.words -= 1;
+        if !words.within() {
+            if self.words == 0 {
+                return None;
+            }
+            self.words -= 1;
+        }
         words.next(self.letters)
     }
 }

@@ -18,11 +18,14 @@ pub enum Splitting {
     Letters,
     /// Unicode's word boundaries (UAX #29); what has no letter or digit is left out.
     Boundaries,
+    /// As [`Splitting::Letters`], but runs of ideographs within a word are parted from its other letters, as if white
+    /// space stood between. A run gives its ideographs and pairs of adjacent ones, without marks, and nothing else.
+    Ideographs,
 }
 
 impl Splitting {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Spaces, Self::Letters, Self::Boundaries];
+    pub const ALL: [Self; 4] = [Self::Spaces, Self::Letters, Self::Boundaries, Self::Ideographs];
 
     /// What configurations and files call it.
     pub fn name(self) -> &'static str {
@@ -30,6 +33,7 @@ impl Splitting {
             Self::Spaces => "spaces",
             Self::Letters => "letters",
             Self::Boundaries => "boundaries",
+            Self::Ideographs => "ideographs",
         }
     }
 
@@ -45,12 +49,26 @@ impl Splitting {
     }
 }
 
+/// What is hashed on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece<'t> {
+    /// A word, or what ideographs leave of one.
+    Word(&'t str),
+    /// A run of ideographs.
+    Ideographs(&'t str),
+}
+
 /// The words of a text, from the first to the last, as they stand there.
 pub(super) enum Words<'t> {
     /// What is left of the text.
     Spaces(&'t str),
     Letters(&'t str),
     Boundaries(UnicodeWords<'t>),
+    Ideographs {
+        rest: &'t str,
+        /// Whether a word goes on there, of which a piece was read.
+        within: bool,
+    },
 }
 
 impl<'t> Words<'t> {
@@ -59,28 +77,47 @@ impl<'t> Words<'t> {
             Splitting::Spaces => Self::Spaces(text),
             Splitting::Letters => Self::Letters(text),
             Splitting::Boundaries => Self::Boundaries(text.unicode_words()),
+            Splitting::Ideographs => Self::Ideographs { rest: text, within: false },
         }
     }
 
-    /// The next word; if it is longer than `most` characters, then no more of it than is seen by that.
+    /// Whether the next piece is of the same word as the last.
     #[inline]
-    pub(super) fn next(&mut self, most: usize) -> Option<&'t str> {
+    pub(super) fn within(&self) -> bool {
+        matches!(self, Self::Ideographs { within: true, .. })
+    }
+
+    /// The next piece; if it is longer than `most` characters, then no more of it than is seen by that.
+    #[inline]
+    pub(super) fn next(&mut self, most: usize) -> Option<Piece<'t>> {
         let (rest, length) = match self {
-            Self::Boundaries(words) => return words.next(),
+            Self::Boundaries(words) => return words.next().map(Piece::Word),
+            Self::Ideographs { rest, within } => {
+                *rest = rest.trim_start_matches(|c| !letter(c).kind.is_letter());
+                let (mut length, mut goes_on) = length_to_ideograph(rest, most);
+                let ideographs = length == 0;
+                if ideographs {
+                    (length, goes_on) = length_of_ideographs(rest, most);
+                }
+                let (piece, after) = rest.split_at(length);
+                (*rest, *within) = (after, goes_on);
+                let piece = if ideographs { Piece::Ideographs(piece) } else { Piece::Word(piece) };
+                return (length > 0).then_some(piece);
+            }
             Self::Spaces(rest) => {
                 *rest = rest.trim_start();
                 let length = length_to_space(rest, most);
                 (rest, length)
             }
             Self::Letters(rest) => {
-                *rest = rest.trim_start_matches(|c| letter(c).kind != Kind::Letter);
+                *rest = rest.trim_start_matches(|c| !letter(c).kind.is_letter());
                 let length = length_of_letters(rest, most);
                 (rest, length)
             }
         };
         let (word, after) = rest.split_at(length);
         *rest = after;
-        (!word.is_empty()).then_some(word)
+        (!word.is_empty()).then_some(Piece::Word(word))
     }
 }
 
@@ -121,11 +158,40 @@ fn length_of_letters(text: &str, most: usize) -> usize {
     // One character more than fit, and if that is a joiner, the letter behind it.
     for (at, c) in text.char_indices().take(most.saturating_add(2)) {
         match letter(c).kind {
-            Kind::Letter => (end, joined) = (at + c.len_utf8(), false),
+            Kind::Letter | Kind::Ideograph => (end, joined) = (at + c.len_utf8(), false),
             // It counts if a letter follows.
             Kind::Joiner if !joined => joined = true,
             Kind::Joiner | Kind::Other => break,
         }
     }
     end
+}
+
+/// As [`length_of_letters`], but of letters before the first ideograph; and whether one follows, or is joined.
+fn length_to_ideograph(text: &str, most: usize) -> (usize, bool) {
+    let (mut end, mut joined) = (0, false);
+    for (at, c) in text.char_indices().take(most.saturating_add(2)) {
+        match letter(c).kind {
+            Kind::Letter => (end, joined) = (at + c.len_utf8(), false),
+            Kind::Ideograph => return (end, true),
+            Kind::Joiner if !joined => joined = true,
+            Kind::Joiner | Kind::Other => break,
+        }
+    }
+    (end, false)
+}
+
+/// Bytes of the ideographs that `text` begins with, of a few more than `most` at the most; and whether a letter follows,
+/// or is joined, that is not one of this run.
+fn length_of_ideographs(text: &str, most: usize) -> (usize, bool) {
+    let (mut end, mut joined) = (0, false);
+    for (at, c) in text.char_indices().take(most.saturating_add(2)) {
+        match letter(c).kind {
+            Kind::Ideograph if !joined => end = at + c.len_utf8(),
+            Kind::Letter | Kind::Ideograph => return (end, true),
+            Kind::Joiner if !joined => joined = true,
+            Kind::Joiner | Kind::Other => break,
+        }
+    }
+    (end, false)
 }

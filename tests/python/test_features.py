@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from wldetect import ArtifactError, WLDetect, _core
+from wldetect.config import Splitting
 
 LABELS = ["eng_Latn", "spa_Latn", "deu_Latn"]
 WORDS = {"one": [2.0, 0.0, 0.0], "uno": [0.0, 2.0, 0.0], "eins": [0.0, 0.0, 2.0]}
@@ -48,6 +49,17 @@ def logits(text: str, rows: NDArray[np.float32], projection: NDArray[np.float32]
     if len(numbers):
         found = found + rows[numbers].mean(axis=0, dtype=np.float64) @ projection
     return found
+
+
+def test_every_splitting_of_configurations_is_known() -> None:
+    found = {}
+    for splitting in Splitting:
+        ngrams = _core.Ngrams(**NGRAMS, whole_words=True, splitting=splitting.value)  # type: ignore[arg-type]
+        found[splitting.value] = [len(ngrams.rows(text)) for text in ("ab", "東京", "ab東京")]
+    # A word of n letters has n + 1 n-grams of two and n of three, and a row of its own.
+    whole = [6, 6, 10]
+    boundaries = [6, 4 + 4, 6 + 4 + 4]
+    assert found == {"spaces": whole, "letters": whole, "boundaries": boundaries, "ideographs": [6, 3, 6 + 3]}
 
 
 @pytest.mark.parametrize("projected", [True, False])

@@ -1,5 +1,7 @@
 //! N-grams against a slow oracle that works on strings, and what is promised about odd texts.
 
+#[path = "ngrams/ideographs.rs"]
+mod ideographs;
 #[path = "ngrams/logits.rs"]
 mod logits;
 
@@ -23,11 +25,14 @@ fn rows(spec: Spec, text: &str) -> Vec<u32> {
     Ngrams::new(spec).unwrap().rows(text)
 }
 
-/// The words of a text, unfolded.
-fn words(splitting: Splitting, text: &str) -> Vec<String> {
+/// The words of a text, unfolded, and the pieces of each.
+fn words(splitting: Splitting, text: &str) -> Vec<Vec<String>> {
     match splitting {
-        Splitting::Spaces => text.split_whitespace().map(str::to_owned).collect(),
-        Splitting::Boundaries => text.unicode_words().map(str::to_owned).collect(),
+        Splitting::Spaces => text.split_whitespace().map(|word| vec![word.to_owned()]).collect(),
+        Splitting::Boundaries => text.unicode_words().map(|word| vec![word.to_owned()]).collect(),
+        Splitting::Ideographs => {
+            words(Splitting::Letters, text).iter().map(|word| ideographs::parted(&word[0])).collect()
+        }
         Splitting::Letters => {
             let is_letter = |c: char| {
                 matches!(c.general_category_group(), GeneralCategoryGroup::Letter | GeneralCategoryGroup::Mark)
@@ -42,7 +47,7 @@ fn words(splitting: Splitting, text: &str) -> Vec<String> {
                         && chars.get(at + 1).is_some_and(|&c| is_letter(c)))
             };
             let kept: String = (0..chars.len()).map(|at| if inside(at) { chars[at] } else { ' ' }).collect();
-            kept.split(' ').filter(|word| !word.is_empty()).map(|word| word.replace('’', "'")).collect()
+            kept.split(' ').filter(|word| !word.is_empty()).map(|word| vec![word.replace('’', "'")]).collect()
         }
     }
 }
@@ -72,7 +77,7 @@ fn oracle(spec: Spec, text: &str) -> Vec<u32> {
     let mut found = Vec::new();
     let mut left = spec.max_letters;
     let all = words(spec.splitting, text);
-    for word in all.iter().take(if spec.max_words == 0 { usize::MAX } else { spec.max_words }) {
+    for word in all.iter().take(if spec.max_words == 0 { usize::MAX } else { spec.max_words }).flatten() {
         if left == 0 {
             break;
         }
@@ -81,6 +86,11 @@ fn oracle(spec: Spec, text: &str) -> Vec<u32> {
         let whole = units.len() <= left;
         units.truncate(left);
         left -= units.len();
+        if spec.splitting == Splitting::Ideographs && word.chars().all(ideographs::is_ideograph) {
+            let pairs = units.windows(2);
+            found.extend(units.chunks(1).chain(pairs).map(|gram| hash(0x811C_9DC5, gram, spec.rows)));
+            continue;
+        }
         if whole && spec.whole_words {
             found.push(hash(0xC59D_1C81, &units, spec.rows));
         }
@@ -103,8 +113,8 @@ fn oracle(spec: Spec, text: &str) -> Vec<u32> {
 fn any_text() -> impl Strategy<Value = String> {
     let odd = prop::sample::select(vec![
         'a', 'B', 'ß', 'ẞ', 'İ', 'ı', 'I', 'Σ', 'ς', 'σ', 'ŉ', 'ﬁ', 'ΐ', 'é', '\u{301}', '\u{94D}', 'क', 'ह', 'न',
-        '中', 'か', 'ท', '่', '1', '٣', '\'', '’', '\u{200D}', '\u{200C}', ' ', '\n', '\u{A0}', '.', '-', '😀', 'Ꭰ',
-        'ꭰ', '\u{0}',
+        '中', '国', '々', 'か', '한', 'ท', '่', '1', '٣', '\'', '’', '\u{200D}', '\u{200C}', ' ', '\n', '\u{A0}', '.',
+        '-', '😀', 'Ꭰ', 'ꭰ', '\u{0}',
     ]);
     prop::collection::vec(prop_oneof![4 => odd, 1 => any::<char>()], 0..60)
         .prop_map(|chars| chars.into_iter().collect())
@@ -255,6 +265,9 @@ fn numbers_out_of_range_are_named() {
         assert_eq!(Ngrams::new(spec).unwrap_err().to_string(), expected);
     }
     let unknown = Splitting::from_name("words").unwrap_err();
-    assert_eq!(unknown.to_string(), "splitting: expected one of spaces, letters, boundaries, found \"words\"");
+    assert_eq!(
+        unknown.to_string(),
+        "splitting: expected one of spaces, letters, boundaries, ideographs, found \"words\""
+    );
     assert!(Splitting::ALL.iter().all(|&one| Splitting::from_name(one.name()).unwrap() == one));
 }

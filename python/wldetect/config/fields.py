@@ -91,12 +91,13 @@ class LossFunction(_Choice):
 
 
 class Splitting(_Choice):
-    """Where words begin and end, for character n-grams: at white space, around runs of letters, or at Unicode's word
-    boundaries (UAX #29)."""
+    """Where words begin and end, for character n-grams: at white space, around runs of letters, at Unicode's word
+    boundaries (UAX #29), or around runs of letters, of which those of ideographs give single ones and pairs."""
 
     spaces = "spaces"
     letters = "letters"
     boundaries = "boundaries"
+    ideographs = "ideographs"
 
 
 class Generator(_Choice):

@@ -48,6 +48,7 @@ SHORTHAND = {
     "$NGRAMS": (
         "unknown key; expected one of n_min, n_max, whole_words, max_words, max_letters, rows, dimensions, splitting"
     ),
+    "$SPLITTING": "expected one of spaces, letters, boundaries, ideographs",
     "$ALL_FOREIGN": (
         "expected 0 in one source at least, in whose texts the words of the others are looked up, found 1"
     ),
@@ -165,9 +166,9 @@ features: {ngrams: {rows: 2147483649}}
 features: {ngrams: {dimensions: 0}}
     features.ngrams.dimensions: expected int > 0 or null, found 0 (int)
 features: {ngrams: {splitting: space}}
-    features.ngrams.splitting: expected one of spaces, letters, boundaries, found 'space' (str); did you mean 'spaces'?
+    features.ngrams.splitting: $SPLITTING, found 'space' (str); did you mean 'spaces'?
 features: {ngrams: {splitting: words}}
-    features.ngrams.splitting: expected one of spaces, letters, boundaries, found 'words' (str)
+    features.ngrams.splitting: $SPLITTING, found 'words' (str)
 features: null
     features: expected a mapping, found null
 """

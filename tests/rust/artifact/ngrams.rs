@@ -275,7 +275,7 @@ fn numbers_of_the_extraction_must_be_such() {
     }
     refused(
         &with("splitting", "words".into()),
-        "ngrams.splitting: expected one of spaces, letters, boundaries, found \"words\"",
+        "ngrams.splitting: expected one of spaces, letters, boundaries, ideographs, found \"words\"",
     );
     let empty = with("rows", 0.into()).tensor("ngram_table", Dtype::U8, &[0, NUMBERS], []).tensor(
         "shape",
