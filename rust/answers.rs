@@ -67,6 +67,31 @@ impl Answer {
     }
 }
 
+/// How a text of a known language is told from one of a language that a model does not have, which may be as surely the
+/// most probable of those that it has: by how much speaks for it, beside how much more than for others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Familiarity {
+    /// Texts of fewer pieces of evidence are all familiar.
+    pub from_evidence: usize,
+    /// What the log odds of each language are multiplied by, where it is the most probable, before they are added to its
+    /// logit.
+    pub odds_weights: Vec<f32>,
+    /// The least sum with which each language is an answer.
+    pub least: Vec<f32>,
+}
+
+impl Familiarity {
+    /// The largest odds that count: beyond them, a probability of single precision tells no more.
+    const MOST_ODDS: f32 = 1e6;
+
+    /// Whether a text is as texts of `best` are, which has this `logit` before any temperature.
+    fn holds(&self, best: Detection, logit: f32, evidence: usize) -> bool {
+        let odds = (best.probability / (1.0 - best.probability)).min(Self::MOST_ODDS);
+        evidence < self.from_evidence
+            || logit + self.odds_weights[best.language] * odds.ln() >= self.least[best.language]
+    }
+}
+
 /// What is said about the probabilities of one way to use a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
@@ -75,13 +100,15 @@ pub struct Calibration {
     pub inverse_temperatures: Vec<f32>,
     /// The least probability with which each language is an answer, in 0..=1.
     pub thresholds: Vec<f32>,
+    /// What an answer needs beside that.
+    pub familiarity: Option<Familiarity>,
 }
 
 impl Calibration {
     /// That of a model which says nothing about its `languages` languages: probabilities as they are, every one an
     /// answer.
     pub fn none(languages: usize) -> Self {
-        Self { inverse_temperatures: vec![1.0], thresholds: vec![0.0; languages] }
+        Self { inverse_temperatures: vec![1.0], thresholds: vec![0.0; languages], familiarity: None }
     }
 
     /// What logits are multiplied by that `evidence` rows were pooled to.
@@ -90,7 +117,7 @@ impl Calibration {
         self.inverse_temperatures[evidence.saturating_sub(1).min(last)]
     }
 
-    /// With `threshold` for every language.
+    /// With `threshold` for every language, and nothing else that an answer needs.
     ///
     /// # Errors
     /// It is not in 0..=1.
@@ -99,6 +126,7 @@ impl Calibration {
             return Err(Error::InvalidArgument(format!("threshold: expected a number from 0 to 1, found {threshold}")));
         }
         self.thresholds.fill(threshold);
+        self.familiarity = None;
         Ok(self)
     }
 
@@ -109,17 +137,19 @@ impl Calibration {
         self
     }
 
-    /// Whether a probability can be too small for an answer.
+    /// Whether an answer can be that a language is unknown, before any is hidden.
     pub fn has_thresholds(&self) -> bool {
-        self.thresholds.iter().any(|&threshold| threshold > 0.0)
+        self.familiarity.is_some() || self.thresholds.iter().any(|&threshold| threshold > 0.0)
     }
 
-    /// What to say where `best` is the most probable language.
+    /// What to say where `best` is the most probable language, with this `logit` before any temperature, and `evidence`
+    /// rows were pooled.
     #[inline]
-    pub fn answer(&self, best: Detection) -> Answer {
-        match best.probability < self.thresholds[best.language] {
-            true => Answer::Unknown { probability: best.probability },
-            false => Answer::Language(best),
+    pub fn answer(&self, best: Detection, logit: f32, evidence: usize) -> Answer {
+        let familiar = |familiarity: &Familiarity| familiarity.holds(best, logit, evidence);
+        match best.probability >= self.thresholds[best.language] && self.familiarity.as_ref().is_none_or(familiar) {
+            true => Answer::Language(best),
+            false => Answer::Unknown { probability: best.probability },
         }
     }
 }

@@ -4,6 +4,7 @@
 Reads the columns text, language and source of the parquet files of a training file's first source. Of a language with
 several sources, one with at least 150 texts and at most 40 % of the language's is held out as a whole, so that what is
 scored was not written by those who wrote what is trained on; of others a tenth. Which one follows from the names alone.
+Labels that are merged are one, that of the model.
 Writes to the output directory:
 
   held_out.parquet  all that is held out, for `dataset.held_out`
@@ -79,7 +80,10 @@ def main() -> None:
     table = ds.dataset([str(path) for path in found.paths]).to_table(columns=["text", "language", "source"]).to_pydict()
     texts: dict[str, list[str]] = {label: [] for label in config.labels}
     sources: dict[str, list[str]] = {label: [] for label in texts}
-    for text, label, source in zip(table["text"], table["language"], table["source"], strict=True):
+    merged = config.training.dataset.merge_labels
+    own = {member: label for label, members in merged.items() for member in members}
+    for text, name, source in zip(table["text"], table["language"], table["source"], strict=True):
+        label = own.get(name, name)
         if label in texts:
             texts[label].append(" ".join(text.split()))
             sources[label].append(source)

@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
-"""Collect texts of languages that a model does not have, to measure how often it says so.
+"""Collect texts of languages that a model does not have: half of them to calibrate it with, half to score it on.
 
-Reads the columns text and language of parquet files, takes of every label that is not in the model configuration at
-most --most texts, and writes them to one parquet file. No such text is trained on.
+Reads the columns text and language of parquet files, and takes of every label that the training file neither has nor
+merges into another at most --most texts. No such text is trained on. Which half a language is of follows from its code.
+Writes to the output directory:
 
-example: python scripts/outside_languages.py data/corpora --model-config configs/models/default.yaml \\
-           --output outside/outside.parquet
+  calibrate.parquet  for `wldetect calibrate --others`
+  score.parquet      to measure how often the model says that it does not know
+
+example: python scripts/outside_languages.py data/corpora --config configs/training/default.yaml --output outside
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +25,15 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from wldetect import WLDetect
-from wldetect.config import load_model_config
+from wldetect.config import load_training_config
 from wldetect.files import atomic_path
 
+HALVES = ("calibrate", "score")
 
-def outside(table: pa.Table, known: tuple[str, ...], most: int, seed: int) -> pa.Table:
+
+def outside(table: pa.Table, known: Collection[str], most: int, seed: int) -> pa.Table:
     """Rows of ``table`` of labels that are not ``known``, sorted by label; of each at most ``most``, random ones."""
-    table = table.filter(pc.invert(pc.is_in(table["language"], pa.array(known))))
+    table = table.filter(pc.invert(pc.is_in(table["language"], pa.array(sorted(known)))))
     order = np.random.default_rng(seed).permutation(len(table))
     labels = np.array(table["language"].to_pylist(), dtype=object)[order]
     rows: list[int] = []
@@ -35,28 +42,57 @@ def outside(table: pa.Table, known: tuple[str, ...], most: int, seed: int) -> pa
     return table.take(rows)
 
 
+def half_of(label: str) -> str:
+    """Which half a language is of."""
+    return HALVES[hashlib.sha256(f"half {label}".encode()).digest()[0] % 2]
+
+
+def score(table: pa.Table) -> None:
+    """Tell how many of the texts the model inside the package calls ``und``, and why."""
+    texts = table["text"].to_pylist()
+    named = np.array(table["language"].to_pylist())
+    reported, hidden = (WLDetect.load(hidden=hidden).predict_arrays(texts)[0] < 0 for hidden in ("report", "unknown"))
+    by_language = np.mean([hidden[named == label].mean() for label in sorted(set(named))])
+    print(f"und: {hidden.mean():.1%} of the texts, {by_language:.1%} on average over languages")
+    only_hidden = hidden & ~reported
+    print(f"     {reported.mean():.1%} of the texts are none of its languages, {only_hidden.mean():.1%} hidden ones")
+    for threshold in (0.5, 0.7):
+        labels, _ = WLDetect.load(threshold=threshold).predict_arrays(texts)
+        print(f"threshold {threshold}: {np.mean(labels < 0):.1%} und")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="a directory of parquet files")
-    parser.add_argument("--model-config", type=Path, required=True, help="whose languages are left out")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.parquet")
+    parser.add_argument("--config", type=Path, required=True, help="the training file, whose labels are left out")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIRECTORY")
     parser.add_argument("--most", type=int, default=100, help="texts a language (default %(default)s)")
+    parser.add_argument(
+        "--leave-out",
+        nargs="*",
+        default=[],
+        metavar="CODE",
+        help="more labels that are left out, of which there is no telling that they are none of the model's",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--score", action="store_true", help="also tell how many of them the model inside the package calls und"
+        "--score", action="store_true", help="also tell how many texts to score the model inside the package calls und"
     )
     arguments = parser.parse_args()
+    config = load_training_config(arguments.config)
+    known = {*config.labels, *arguments.leave_out}
+    known.update(*config.training.dataset.merge_labels.values())
     files = sorted(str(path) for path in arguments.data.glob("*.parquet"))
-    table = ds.dataset(files).to_table(columns=["text", "language"])
-    found = outside(table, load_model_config(arguments.model_config).labels, arguments.most, arguments.seed)
-    with atomic_path(arguments.output) as temporary:
-        pq.write_table(found, temporary)
-    print(f"{arguments.output}: {len(found):,} texts of {len(set(found['language'].to_pylist()))} languages")
-    if arguments.score:
-        for threshold in (None, 0.5, 0.6, 0.7):
-            labels, _ = WLDetect.load(threshold=threshold).predict_arrays(found["text"].to_pylist())
-            own = "the model's thresholds" if threshold is None else f"threshold {threshold}"
-            print(f"{own}: {np.mean(labels < 0):.1%} und")
+    found = outside(ds.dataset(files).to_table(columns=["text", "language"]), known, arguments.most, arguments.seed)
+    halves = np.array([half_of(label) for label in found["language"].to_pylist()])
+    for half in HALVES:
+        path = arguments.output / f"{half}.parquet"
+        rows = found.filter(pa.array(halves == half))
+        with atomic_path(path) as temporary:
+            pq.write_table(rows, temporary)
+        print(f"{path}: {len(rows):,} texts of {len(set(rows['language'].to_pylist()))} languages")
+        if arguments.score and half == "score":
+            score(rows)
 
 
 if __name__ == "__main__":

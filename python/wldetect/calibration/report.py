@@ -35,7 +35,11 @@ def install_calibration(result: CalibrationResult, model_path: Path) -> list[Pat
         ArtifactError: a table is malformed, or there is none.
     """
     ways = {
-        way: {"inverse_temperatures": one.inverse_temperatures, "thresholds": one.thresholds}
+        way: {
+            "inverse_temperatures": one.inverse_temperatures,
+            "thresholds": one.thresholds,
+            **({} if one.familiarity is None else {"familiarity": asdict(one.familiarity)}),
+        }
         for way, one in result.ways.items()
     }
     text = json.dumps(ways, ensure_ascii=False, separators=(",", ":"))
@@ -53,11 +57,12 @@ def write_reports(result: CalibrationResult, directory: Path) -> list[Path]:
     The keys of the JSON file, always in this order; ratios are in 0..1:
 
     - ``ways``, by what rows are used: ``inverse_temperatures``, for 1 row, 2 rows, ...; ``thresholds``, by label;
-      ``common_threshold``; ``answers``, texts that each label was most probable for; ``lengths``, by name:
-      reliability ``before`` and ``after``, ``unknown`` and ``lost`` shares; ``precision_before`` and
-      ``precision_after``, by label.
-    - ``texts``, ``texts_by_label``, ``precision``, ``samples_per_label``, ``seed``, ``model``, ``data``, ``table``,
-      ``date``, ``version``.
+      ``common_threshold``; ``familiarity`` with ``from_evidence`` and, by label, ``odds_weights`` and ``least``, or
+      null; ``answers``, texts that each label was most probable for; ``lengths``, by name:
+      reliability ``before`` and ``after``, ``unknown`` and ``lost`` shares, and those of texts in other languages,
+      ``others_hidden`` and ``others_unknown``; ``precision_before`` and ``precision_after``, by label.
+    - ``texts``, ``other_texts``, ``texts_by_label``, ``precision``, ``samples_per_label``, ``seed``, ``model``,
+      ``data``, ``other_data``, ``other_share``, ``table``, ``date``, ``version``.
 
     Raises:
         OSError: a file cannot be written.
@@ -79,11 +84,15 @@ def write_reports(result: CalibrationResult, directory: Path) -> list[Path]:
 def format_calibration(result: CalibrationResult) -> str:
     """Format the result for a terminal, without a line end: a row for each way and length.
 
-    Errors are expected calibration errors before and after; accuracy, unknown and lost are per cent.
+    Errors are expected calibration errors before and after; accuracy, unknown and lost are per cent, and so is what
+    of the texts in other languages is unknown.
     """
     labels = sum(count > 0 for count in result.texts_by_label.values())
     lines = [f"{result.texts:,} texts and crops of {labels} of {len(result.texts_by_label)} labels"]
-    lines.append("rows    texts        accuracy  error before  after  unknown  right answers lost")
+    others = f"; {result.other_texts:,} in other languages" if result.other_texts else ""
+    lines[0] += others
+    heading = "rows    texts        accuracy  error before  after  unknown  right answers lost"
+    lines.append(heading + ("  others unknown" if others else ""))
     for way, one in result.ways.items():
         for name, found in one.lengths.items():
             after = found.after
@@ -93,6 +102,7 @@ def format_calibration(result: CalibrationResult) -> str:
             lines.append(
                 f"{way:<6}  {name:<11}  {100 * after.accuracy:>8.2f}  {errors[0]:>12.4f}  {errors[1]:.4f}"
                 f"  {100 * found.unknown:>6.2f}  {100 * found.lost:>18.2f}"
+                + ("" if found.others_unknown is None else f"  {100 * found.others_unknown:>14.2f}")
             )
     return "\n".join([*lines, *(_thresholds(way, one) for way, one in result.ways.items())])
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,17 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wldetect import WLDetect, __version__
+from wldetect.calibration.familiarity import Answers, Familiarity, fit_familiarity
 from wldetect.calibration.temperature import Likelihoods, fit_inverse_temperatures
-from wldetect.calibration.texts import Sample, draw_sample, length_name
+from wldetect.calibration.texts import Sample, draw_sample, length_name, with_unknown
 from wldetect.calibration.thresholds import choose_thresholds
 from wldetect.evaluation.flores import LabelledTexts
 from wldetect.evaluation.reliability import Reliability, reliability
 from wldetect.export.quantize import TableDType
+from wldetect.export.table_file import read_tensors
 
 __all__ = ["CalibrationResult", "WayResult", "calibrate"]
 
 Way = Literal["all", "tokens", "ngrams"]
 
+# Must agree with the Rust core's artifact module.
+_HIDDEN = "hidden_languages"
 # Texts at a time: their logits stay small.
 _CHUNK = 4096
 
@@ -34,14 +39,19 @@ class LengthResult:
     Attributes:
         before: reliability without a temperature.
         after: reliability with it.
-        unknown: share of texts whose answer is below its threshold.
+        unknown: share of texts that are answered ``und``, though not because the answer is hidden.
         lost: share of right answers that are among them.
+        others_hidden: of the texts of languages that the model does not have, the share whose most probable label is
+            hidden; None without such texts.
+        others_unknown: the share of them that is answered ``und``, for that or another reason.
     """
 
     before: Reliability
     after: Reliability
     unknown: float
     lost: float
+    others_hidden: float | None
+    others_unknown: float | None
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,7 @@ class WayResult:
         inverse_temperatures: for 1 row, 2 rows, ...
         thresholds: by label.
         common_threshold: that of all labels together.
+        familiarity: what answers need beside; None without texts of languages that the model does not have.
         answers: texts that each label was most probable for, whose number says how far its threshold is its own.
         lengths: what becomes of texts of each length, by its name.
         precision_before: by label, share of its answers that are right; None where there is none. Texts count as they
@@ -63,6 +74,7 @@ class WayResult:
     inverse_temperatures: list[float]
     thresholds: dict[str, float]
     common_threshold: float
+    familiarity: Familiarity | None
     answers: dict[str, int]
     lengths: dict[str, LengthResult]
     precision_before: dict[str, float | None]
@@ -77,13 +89,16 @@ class CalibrationResult:
         ways: by what rows are used: ``all``, ``tokens``, ``ngrams``; only ``all`` and ``tokens`` of a model without
         rows
             of n-grams.
-        texts: texts and crops it was fitted on.
+        texts: texts and crops it was fitted on, but for those of languages that the model does not have.
+        other_texts: these.
         texts_by_label: how many of them each label has, for all labels of the model.
         precision: share of right answers that is just good enough.
         samples_per_label: texts of a label that were taken at most.
         seed: of what was drawn.
         model: name of the model directory.
         data: name of the texts.
+        other_data: name of the texts of languages that the model does not have; None: there were none.
+        other_share: share of texts that is taken to be in such languages.
         table: dtype of the table it was fitted on.
         date: when it began, UTC, in ISO 8601.
         version: of this package.
@@ -91,12 +106,15 @@ class CalibrationResult:
 
     ways: dict[Way, WayResult]
     texts: int
+    other_texts: int
     texts_by_label: dict[str, int]
     precision: float
     samples_per_label: int
     seed: int
     model: str
     data: str
+    other_data: str | None
+    other_share: float
     table: str
     date: str
     version: str
@@ -111,8 +129,10 @@ def calibrate(
     seed: int = 1,
     threads: int | None = None,
     progress: bool = True,
+    others: LabelledTexts | None = None,
+    other_share: float = 0.1,
 ) -> CalibrationResult:
-    """Fit inverse temperatures and thresholds; nothing is written.
+    """Fit inverse temperatures, thresholds and, with ``others``, what is familiar; nothing is written.
 
     Args:
         model_path: the model directory. What calibration it has does not matter.
@@ -123,28 +143,36 @@ def calibrate(
         seed: of what is drawn.
         threads: threads to use; None: one a core.
         progress: whether to show a progress bar; it is never shown where standard error is not a terminal.
+        others: texts of languages that the model does not have.
+        other_share: share of texts that is taken to be in such languages, above 0 and below 1.
 
     Raises:
-        DataError: no text has a label of the model.
+        DataError: no text has a label of the model, or all of the others have one.
         OSError, ArtifactError: the model cannot be loaded.
     """
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
     has_ngrams = "ngrams" in _open(model_path, dtype, "all").features
     different: tuple[Way, ...] = ("all", "tokens", "ngrams") if has_ngrams else ("all",)
+    _, metadata = read_tensors(model_path / dtype.file_name)
+    hidden_languages = json.loads(metadata.get(_HIDDEN, "[]"))
     sample, ways = None, {}
     for way in different:
         detector = _open(model_path, dtype, way)
         languages = detector.languages
         if sample is None:
             sample = draw_sample(texts, languages, samples_per_label, seed)
-        ways[way] = _calibrate_way(detector, sample, precision, threads, progress, way)
+            if others is not None:
+                sample = with_unknown(sample, others, languages, samples_per_label, seed, other_share)
+        ways[way] = _calibrate_way(detector, hidden_languages, sample, precision, threads, progress, way)
     assert sample is not None
     if not has_ngrams:
         ways["tokens"] = ways["all"]
-    counts = np.bincount(sample.labels, minlength=len(languages)).tolist()
+    known = sample.labels >= 0
+    counts = np.bincount(sample.labels[known], minlength=len(languages)).tolist()
     return CalibrationResult(
         ways=ways,
-        texts=len(sample.texts),
+        texts=int(known.sum()),
+        other_texts=int((~known).sum()),
         texts_by_label=dict(zip(languages, counts, strict=True)),
         precision=precision,
         samples_per_label=samples_per_label,
@@ -152,6 +180,8 @@ def calibrate(
         # The path may be ".", which has no name.
         model=model_path.resolve().name,
         data=texts.name,
+        other_data=None if others is None else others.name,
+        other_share=other_share,
         table=dtype.value,
         date=date,
         version=__version__,
@@ -163,7 +193,13 @@ def _open(model_path: Path, dtype: TableDType, way: Way) -> WLDetect:
 
 
 def _calibrate_way(
-    detector: WLDetect, sample: Sample, precision: float, threads: int | None, progress: bool, way: Way
+    detector: WLDetect,
+    hidden_languages: Sequence[str],
+    sample: Sample,
+    precision: float,
+    threads: int | None,
+    progress: bool,
+    way: Way,
 ) -> WayResult:
     from tqdm import tqdm
 
@@ -172,46 +208,61 @@ def _calibrate_way(
     hidden = None if progress else True
     with tqdm(total=2 * len(sample.texts), desc=f"calibrate {way}", unit=" texts", disable=hidden) as bar:
         found = Likelihoods()
+        known = sample.labels >= 0
         for chunk, logits, evidence in _logits(detector, sample, threads, bar.update):
-            found.add(logits, evidence, sample.labels[chunk], sample.weights[chunk])
+            own = known[chunk]
+            found.add(logits[own], evidence[own], sample.labels[chunk][own], sample.weights[chunk][own])
         inverse_temperatures = fit_inverse_temperatures(found)
         # From the logits once more, rather than kept: there may be gigabytes of them.
         curve = np.array([1.0, *inverse_temperatures])
         predicted = np.full(len(sample.texts), -1, dtype=np.int64)
-        before, after = np.zeros(len(sample.texts)), np.zeros(len(sample.texts))
+        rows = np.zeros(len(sample.texts), dtype=np.int64)
+        before, after, largest = (np.zeros(len(sample.texts)) for _ in range(3))
         for chunk, logits, evidence in _logits(detector, sample, threads, bar.update):
             best = logits.argmax(axis=1)
             predicted[chunk] = np.where(evidence > 0, best, -1)
+            rows[chunk], largest[chunk] = evidence, logits.max(axis=1)
             behind = logits - logits.max(axis=1, keepdims=True)
             factors = curve[np.minimum(evidence, len(curve) - 1)][:, None]
             before[chunk] = 1 / np.exp(behind).sum(axis=1, dtype=np.float64)
             after[chunk] = 1 / np.exp(behind * factors).sum(axis=1)
 
-    right = predicted == sample.labels
+    right = (predicted == sample.labels) & known
     answered = predicted >= 0
+    use = answered & known
     thresholds, common = choose_thresholds(
-        languages, predicted[answered], after[answered], right[answered], sample.weights[answered], precision
+        languages, predicted[use], after[use], right[use], sample.weights[use], precision
     )
     limits = np.array([*thresholds.values(), 0.0])[predicted]
     kept = answered & (after >= limits)
+    familiarity = None
+    if not known.all():
+        seen = Answers(predicted[answered], largest[answered], after[answered], rows[answered])
+        familiarity = fit_familiarity(languages, seen, right[answered], sample.weights[answered], precision)
+        kept[answered] &= familiarity.holds(languages, seen)
+    is_hidden = np.array([*(language in hidden_languages for language in languages), False])[predicted]
     lengths = {}
     for length in np.unique(sample.lengths).tolist():
-        own = answered & (sample.lengths == length)
+        own = use & (sample.lengths == length)
         weights = sample.weights[own]
+        other = answered & ~known & (sample.lengths == length)
         lengths[length_name(length)] = LengthResult(
             before=reliability(before[own], right[own], weights),
             after=reliability(after[own], right[own], weights),
             unknown=_share(~kept[own], weights),
             lost=_share(~kept[own][right[own]], weights[right[own]]),
+            others_hidden=_share(is_hidden[other], sample.weights[other]) if other.any() else None,
+            others_unknown=_share((is_hidden | ~kept)[other], sample.weights[other]) if other.any() else None,
         )
     return WayResult(
         inverse_temperatures=inverse_temperatures,
         thresholds=thresholds,
         common_threshold=common,
-        answers=dict(zip(languages, np.bincount(predicted[answered], minlength=len(languages)).tolist(), strict=True)),
+        familiarity=familiarity,
+        answers=dict(zip(languages, np.bincount(predicted[use], minlength=len(languages)).tolist(), strict=True)),
         lengths=lengths,
-        precision_before=_precisions(languages, predicted, right, sample.weights, answered),
-        precision_after=_precisions(languages, predicted, right, sample.weights, kept),
+        precision_before=_precisions(languages, predicted, right, sample.weights, use),
+        precision_after=_precisions(languages, predicted, right, sample.weights, use & kept),
     )
 
 

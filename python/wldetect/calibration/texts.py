@@ -13,7 +13,7 @@ from wldetect.data.augment import crop
 from wldetect.errors import DataError
 from wldetect.evaluation.flores import LabelledTexts
 
-__all__ = ["LENGTHS", "Sample", "draw_sample", "length_name"]
+__all__ = ["LENGTHS", "Sample", "draw_sample", "length_name", "with_unknown"]
 
 LENGTHS = (1, 2, 3, 5, 10)
 """Words of the crops that are made of each text."""
@@ -25,9 +25,10 @@ class Sample:
 
     Attributes:
         texts: the texts.
-        labels: int64 [n], their labels, by index.
+        labels: int64 [n], their labels, by index; -1 where the model does not have the language.
         lengths: int64 [n], words they were cropped to; 0: whole.
-        weights: float64 [n], how much each counts: every label the same at each length, 1 on average.
+        weights: float64 [n], how much each counts: every label the same at each length, 1 on average; see
+            `with_unknown` for texts of other languages.
     """
 
     texts: list[str]
@@ -77,6 +78,39 @@ def draw_sample(texts: LabelledTexts, languages: Sequence[str], most: int, seed:
         raise DataError(f"{texts.name}: expected texts of the model's {len(languages)} labels, found none")
     label_of, length_of = np.array(labels, dtype=np.int64), np.array(lengths, dtype=np.int64)
     return Sample(chosen, label_of, length_of, _weights(label_of, length_of))
+
+
+def with_unknown(
+    sample: Sample, texts: LabelledTexts, languages: Sequence[str], most: int, seed: int, share: float
+) -> Sample:
+    """``sample`` and texts of languages that the model does not have, drawn and cropped as it was.
+
+    Args:
+        sample: texts of its languages.
+        texts: texts of others; labels of ``languages`` are left out.
+        languages: labels of the model.
+        most: texts of a language, at least 1.
+        seed: of what is drawn.
+        share: of the weight of the texts of each length that is to be theirs, above 0 and below 1.
+
+    Raises:
+        DataError: no text has another label than those of the model.
+    """
+    known = set(languages)
+    others = sorted(set(texts.labels) - known)
+    if not others:
+        raise DataError(f"{texts.name}: expected texts of languages that the model does not have, found none")
+    drawn = draw_sample(texts, others, most, seed)
+    weights = drawn.weights.copy()
+    for length in np.unique(drawn.lengths).tolist():
+        own = drawn.lengths == length
+        weights[own] *= share / (1 - share) * sample.weights[sample.lengths == length].sum() / weights[own].sum()
+    return Sample(
+        sample.texts + drawn.texts,
+        np.concatenate([sample.labels, np.full(len(drawn.texts), -1, dtype=np.int64)]),
+        np.concatenate([sample.lengths, drawn.lengths]),
+        np.concatenate([sample.weights, weights]),
+    )
 
 
 def _weights(labels: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:

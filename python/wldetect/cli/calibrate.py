@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wldetect.cli.extras import require_extras
 from wldetect.cli.options import add_model_options, share
 from wldetect.cli.output import say
 from wldetect.errors import ArtifactError, ConfigError
+
+if TYPE_CHECKING:
+    from wldetect.evaluation import LabelledTexts
 
 NAME = "calibrate"
 HELP = "make a model's probabilities mean what they say"
@@ -24,12 +28,17 @@ Thresholds are such that answers just above are right in a share --precision of 
 that share, a wrong one costs it, and each label has the threshold with which its answers are worth most. The default,
 0.1, gives up an answer only if nine in ten such answers are wrong.
 
+With --others, texts of languages that the model does not have, answers to texts of some length must also be familiar:
+the logit of their label, together with their log odds, must be one that texts of this label have, else they become
+`und`. What is right or wrong is worth the same as above, if --other-share of the texts are of such languages.
+
 The texts must be ones that the model was not trained on (dataset.held_out, scripts/hold_out.py), nor is evaluated on.
 Writes the metadata key `calibration` of every lookup table; calibration_results.json and .png into the model directory.
 
 examples:
   wldetect calibrate --model-path artifacts/gemma3-270m --data held-out/held_out.parquet
-  wldetect calibrate --model-path artifacts/gemma3-270m --data held-out/ --precision 0.5"""
+  wldetect calibrate --model-path artifacts/gemma3-270m --data held-out/ --precision 0.5
+  wldetect calibrate --model-path artifacts/gemma3-270m --data held-out/held_out.parquet --others others.parquet"""
 
 _MOST_SAMPLES = 1_000_000
 
@@ -59,6 +68,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="texts of a label that are taken at most (default: %(default)s)",
     )
+    parser.add_argument(
+        "--others", metavar="PATH", help="texts of languages that the model does not have, in files as those of --data"
+    )
+    parser.add_argument(
+        "--other-share",
+        type=_open_share,
+        default=0.1,
+        metavar="P",
+        help="share of texts that is taken to be in such languages, above 0 and below 1 (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn (default: %(default)s)")
 
 
@@ -67,11 +86,12 @@ def run(options: argparse.Namespace) -> int:
     require_extras("wldetect calibrate", ["training"])
     from wldetect.calibration.report import format_calibration, install_calibration, write_reports
     from wldetect.calibration.run import calibrate
-    from wldetect.evaluation import load_flores
     from wldetect.export.quantize import TableDType
 
-    _refuse_evaluation_data(options.model_path, options.data)
-    texts = load_flores(options.data, options.split, options.text_column, options.language_column)
+    texts, others = (
+        _read(options, path, key) for path, key in ((options.data, "--data"), (options.others, "--others"))
+    )
+    assert texts is not None
     result = calibrate(
         options.model_path,
         texts,
@@ -80,6 +100,8 @@ def run(options: argparse.Namespace) -> int:
         options.samples_per_label,
         options.seed,
         options.threads,
+        others=others,
+        other_share=options.other_share,
     )
     say(format_calibration(result))
     tables = install_calibration(result, options.model_path)
@@ -88,7 +110,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _refuse_evaluation_data(model_path: Path, data: str) -> None:
+def _read(options: argparse.Namespace, path: str | None, key: str) -> LabelledTexts | None:
+    from wldetect.evaluation import load_flores
+
+    if path is None:
+        return None
+    _refuse_evaluation_data(options.model_path, path, key)
+    return load_flores(path, options.split, options.text_column, options.language_column)
+
+
+def _refuse_evaluation_data(model_path: Path, data: str, key: str) -> None:
     """What a model is scored on must not have a part in it, and its record says what that is.
 
     Raises:
@@ -102,13 +133,20 @@ def _refuse_evaluation_data(model_path: Path, data: str) -> None:
         # No record, or one that names no data.
         return
     if named is not None and Path(named).exists() and Path(data).exists() and Path(named).samefile(data):
-        raise ConfigError(f"command line: --data: expected other texts than the model is evaluated on, found {data}")
+        raise ConfigError(f"command line: {key}: expected other texts than the model is evaluated on, found {data}")
 
 
 def _precision(text: str) -> float:
     value = share(text)
     if value == 1.0:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, found {text!r}")
+    return value
+
+
+def _open_share(text: str) -> float:
+    value = _precision(text)
+    if value == 0.0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and below 1, found {text!r}")
     return value
 
 

@@ -129,7 +129,7 @@ def test_reports(result: CalibrationResult, tmp_path: Path) -> None:
     reports = tmp_path / "reports"
     assert write_reports(result, reports) == [reports / JSON_FILE, reports / PLOT_FILE]
     found = json.loads((reports / JSON_FILE).read_text(encoding="utf-8"))
-    assert list(found)[:3] == ["ways", "texts", "texts_by_label"]
+    assert list(found)[:3] == ["ways", "texts", "other_texts"]
     assert found["ways"]["all"]["lengths"]["1 word"]["after"]["texts"] == 2400
     assert (found["precision"], found["samples_per_label"], found["table"]) == (0.1, 1200, "e3m4")
     assert (reports / PLOT_FILE).read_bytes().startswith(b"\x89PNG")

@@ -66,6 +66,24 @@ def test_options(model: Path, run: Run, tmp_path: Path, make_model_dir: Callable
         assert WLDetect.load(model, table=table).predict("der") is not None  # type: ignore[arg-type]
 
 
+def test_texts_of_other_languages(model: Path, run: Run, fails: Fails, tmp_path: Path) -> None:
+    data, others = write(tmp_path / "held.parquet"), tmp_path / "others.parquet"
+    pq.write_table(pa.table({"text": ["der the der"] * 9, "language": ["nld_Latn"] * 9}), others)
+    arguments = ["calibrate", "--model-path", str(model), "--data", str(data), "--others"]
+    outcome = run(*arguments, str(others), "--other-share", "0.3")
+    assert outcome.status == 0, outcome.err
+    assert "in other languages" in outcome.out and "others unknown" in outcome.out
+    found = json.loads((model / "calibration_results.json").read_text(encoding="utf-8"))
+    assert (found["other_share"], found["other_texts"]) == (0.3, 9 * 3)
+    assert list(found["ways"]["all"]["familiarity"]) == ["from_evidence", "odds_weights", "least"]
+    assert WLDetect.load(model).predict("der") is not None
+    pq.write_table(pa.table({"text": ["der"], "language": ["deu_Latn"]}), others)
+    assert "found none" in fails([*arguments, str(others)])
+    for wrong in ("0", "1", "x"):
+        with pytest.raises(SystemExit):
+            main([*arguments, str(others), "--other-share", wrong])
+
+
 def test_what_is_refused(model: Path, fails: Fails, tmp_path: Path) -> None:
     arguments = ["calibrate", "--model-path", str(model), "--data"]
     fails([*arguments, str(tmp_path / "absent.parquet")], "absent.parquet")

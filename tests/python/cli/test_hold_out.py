@@ -24,7 +24,7 @@ def test_whole_sources_or_a_tenth(tmp_path: Path) -> None:
     path.write_text(dump_model_config(model.model_copy(update={"languages": languages})), encoding="utf-8")
     # Of German one source is small enough, and large enough, to be held out; French has one alone.
     rows = [("deu_Latn", source) for source, count in (("a", 500), ("b", 160), ("c", 149)) for _ in range(count)]
-    rows += [("fra_Latn", "d")] * 101 + [("und_Latn", "e")] * 5
+    rows += [("fra_Latn", "d")] * 61 + [("frp_Latn", "d")] * 40 + [("und_Latn", "e")] * 5
     texts = [f'"eins{number}  zwei drei, vier fünf {source} {number}."' for number, (_, source) in enumerate(rows)]
     table = {"text": texts, "language": [label for label, _ in rows], "source": [source for _, source in rows]}
     pq.write_table(pa.table(table), tmp_path / "corpora" / "a.parquet")
@@ -32,7 +32,8 @@ def test_whole_sources_or_a_tenth(tmp_path: Path) -> None:
     # A file that the configuration does not name is not read.
     pq.write_table(pa.table(table), tmp_path / "corpora" / "b.parquet")
     first = {"name": "corpora", "files": ["a.parquet"]}
-    config = {"model_config_path": "model.yaml", "output": {"artifacts_dir": "out"}, "dataset": {"sources": [first]}}
+    dataset = {"sources": [first], "merge_labels": {"fra_Latn": ["frp_Latn"]}}
+    config = {"model_config_path": "model.yaml", "output": {"artifacts_dir": "out"}, "dataset": dataset}
     (tmp_path / "train.yaml").write_text(json.dumps(config), encoding="utf-8")
     arguments = ["--config", str(tmp_path / "train.yaml"), "--output", str(output), "--most", "100"]
     run = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=True)
