@@ -61,6 +61,35 @@ def test_where_files_lay_is_left_out(model: Path, tmp_path: Path) -> None:
     assert json.loads(metadata["provenance"]) == {**shorter, **kept}
 
 
+def test_sources_and_scores_go_with_the_model(model: Path, tmp_path: Path) -> None:
+    sources = [
+        {"name": "data/corpora", "files": ["tatoeba_laser.parquet", "sona.parquet"]},
+        {"name": "data/lists/frequencies.parquet", "files": []},
+        {"name": None, "files": []},
+    ]
+    record = {"config": {"training": {"dataset": {"sources": sources}}}}
+    rewrite_metadata(model / TABLE, {"provenance": json.dumps(record)})
+    results = {"overall": {"accuracy": 0.5, "n": 4}, "provenance": {"data": "/srv/dev.parquet"}}
+    (model / "flores_dev_results.json").write_text(json.dumps(results), encoding="utf-8")
+    done = package(model, "--output", tmp_path / "model")
+    assert done.returncode == 0, done.stderr
+    _, metadata = read_tensors(tmp_path / "model" / TABLE)
+    owed = json.loads(metadata["sources"])
+    assert [one["name"] for one in owed] == ["sona", "tatoeba_laser", *["frequencies"] * 3]
+    assert owed[1] == {
+        "name": "tatoeba_laser",
+        "origin": "facebookresearch/LASER, Tatoeba",
+        "licence": "CC BY 2.0 FR",
+    }
+    assert json.loads(metadata["scores"]) == {"evaluation": "dev.parquet", "accuracy": 0.5, "n": 4}
+    sources[0]["files"] = ["of_nobody.parquet"]
+    rewrite_metadata(model / TABLE, {"provenance": json.dumps(record)})
+    done = package(model, "--output", tmp_path / "other")
+    assert done.returncode != 0
+    assert "sources.md: expected the licence of every source, found none of of_nobody" in done.stderr
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_model_that_does_not_load_by_itself_replaces_nothing(
     model: Path, make_model_dir: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import platform
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -27,7 +29,7 @@ from wldetect.data.dataset import DatasetReport, TokenizedDataset, needs_texts, 
 from wldetect.data.encoding import make_ngrams
 from wldetect.data.token_counts import count_training_tokens
 from wldetect.embeddings import EmbeddingMatrix, EmbeddingSource, open_sources
-from wldetect.errors import EmbeddingError
+from wldetect.errors import ConfigError, EmbeddingError
 from wldetect.evaluation.flores import LabelledTexts
 from wldetect.export.quantize import TableDType
 from wldetect.export.writer import ModelFiles, SeenTokens, write_model
@@ -130,6 +132,8 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
     config, device, processes, say = around.config, around.device, around.processes, around.say
     options = config.training.training
     clock = _Clock()
+    # Said before anything is done if it is wrong.
+    created = _created()
     directory = config.artifacts_dir
     if directory.exists() and not directory.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "expected a directory to write the model to, found a file", directory)
@@ -211,7 +215,7 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
         f"training accuracy {result.accuracy:.2%} ({result.seconds:.1f} s)"
     )
     if processes.is_first:
-        provenance = _provenance(config, source, dataset, tokenizer, result)
+        provenance = _provenance(config, source, dataset, tokenizer, result, created)
         rows = None
         if config.training.output.min_token_count:
             counts = count_training_tokens(dataset, config, tokenizer, matrix.shape[0], progress=around.progress)
@@ -318,10 +322,11 @@ def _provenance(
     dataset: TokenizedDataset,
     tokenizer: _core.Tokenizer,
     result: TrainingResult,
+    created: str,
 ) -> dict[str, Any]:
     report = dataset.report
     return {
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "created": created,
         "config": config.to_dict(),
         "config_sha256": config.fingerprint(),
         "embeddings": source.provenance(),
@@ -337,6 +342,16 @@ def _provenance(
         "seed": {"training": config.training.training.seed, "dataset": config.training.dataset.seed},
         "versions": _versions(),
     }
+
+
+def _created() -> str:
+    """When, UTC, in ISO 8601: now, or when SOURCE_DATE_EPOCH says (reproducible-builds.org), so that two runs can make
+    the same files."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if given and not re.fullmatch("[0-9]{1,11}", given):
+        raise ConfigError(f"SOURCE_DATE_EPOCH: expected seconds since 1970, found {given!r}")
+    moment = datetime.fromtimestamp(int(given), timezone.utc) if given else datetime.now(timezone.utc)
+    return moment.isoformat(timespec="seconds")
 
 
 def _versions() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,30 @@ def test_train_evaluate_and_detect(tiny_project: Project, run: Run, monkeypatch:
     assert [line.split("\t")[0] for line in detected.out.splitlines()] == [
         language for language in LANGUAGES for _ in range(4)
     ]
+
+
+def test_two_runs_make_the_same_files(
+    tiny_project: Project, run: Run, monkeypatch: pytest.MonkeyPatch, private_cache: Path
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    contents = []
+    for _ in range(2):
+        # Nothing is left of the first run but what it made.
+        shutil.rmtree(private_cache, ignore_errors=True)
+        outcome = run(*tiny_project.train("--no-eval"))
+        assert outcome.status == 0, outcome.err
+        model = [path for path in tiny_project.output.iterdir() if path.suffix != ".jsonl" and path.is_file()]
+        contents.append({path.name: path.read_bytes() for path in model})
+        shutil.rmtree(tiny_project.output)
+    assert contents[0] == contents[1]
+    assert json.loads(contents[0]["provenance.json"])["created"] == "2023-11-14T22:13:20+00:00"
+
+
+def test_a_moment_that_is_none_is_refused(tiny_project: Project, fails: Fails, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    message = fails([*tiny_project.train("--no-eval")])
+    assert message == "SOURCE_DATE_EPOCH: expected seconds since 1970, found 'yesterday'"
+    assert not tiny_project.output.exists() or not list(tiny_project.output.glob("*.safetensors"))
 
 
 def test_progress_is_not_drawn_into_a_file(tiny_project: Project, run: Run) -> None:
