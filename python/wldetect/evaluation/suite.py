@@ -5,14 +5,71 @@ from __future__ import annotations
 import errno
 import os
 import re
+from enum import Enum
 from pathlib import Path
 
 from wldetect.errors import DataError
 from wldetect.evaluation.flores import LabelledTexts, load_flores
 
-__all__ = ["SENTENCES", "load_suite", "natural_order"]
+__all__ = ["SENTENCES", "SetKind", "load_suite", "natural_order"]
 
-SENTENCES = "sentences"
+
+class SetKind(Enum):
+    """What the texts of a set are. A value is what names of such sets match as a whole, a regular expression."""
+
+    SENTENCES = "sentences"
+    WORDS = "words[0-9]+"
+    NOISE = "noise[0-9]+"
+    UPPER = "upper"
+    NO_ACCENTS = "no_accents"
+    NO_PUNCTUATION = "no_punctuation"
+    NO_CASE = "no_case"
+    OTHER = "(?s:.*)"
+
+    @classmethod
+    def of(cls, name: str) -> SetKind:
+        """The kind of the set ``name``: the first that it matches."""
+        return next(kind for kind in cls if re.fullmatch(kind.value, name))
+
+    @property
+    def of_length(self) -> bool:
+        """Whether its texts are of a length, so that sets of it can be put in the order of their words."""
+        match self:
+            case SetKind.SENTENCES | SetKind.WORDS:
+                return True
+            case (
+                SetKind.NOISE
+                | SetKind.UPPER
+                | SetKind.NO_ACCENTS
+                | SetKind.NO_PUNCTUATION
+                | SetKind.NO_CASE
+                | SetKind.OTHER
+            ):
+                return False
+
+    @property
+    def description(self) -> str:
+        """What its texts are, in a few words; of others there is nothing to say."""
+        match self:
+            case SetKind.SENTENCES:
+                return "whole sentences"
+            case SetKind.WORDS:
+                return "so many successive words"
+            case SetKind.NOISE:
+                return "sentences with so many per cent of their letters perturbed"
+            case SetKind.UPPER:
+                return "sentences in capitals"
+            case SetKind.NO_ACCENTS:
+                return "sentences without accents"
+            case SetKind.NO_PUNCTUATION:
+                return "sentences without punctuation"
+            case SetKind.NO_CASE:
+                return "sentences in lower case"
+            case SetKind.OTHER:
+                return ""
+
+
+SENTENCES = SetKind.SENTENCES.value
 """Name of the set of full sentences."""
 
 _SUFFIX = ".parquet"

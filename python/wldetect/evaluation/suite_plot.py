@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,14 @@ import numpy as np
 from wldetect.analysis.figures import GREY, INK, describe, new_figure
 from wldetect.evaluation.report import short
 from wldetect.evaluation.script_groups import ScriptGroup
-from wldetect.evaluation.suite import SENTENCES
+from wldetect.evaluation.suite import SetKind
 from wldetect.evaluation.suite_scores import ModelScores, SuiteResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_suite", "is_of_length"]
+__all__ = ["draw_suite"]
 
 # Told apart by readers who see no red and green, too; markers and widths tell more of them apart.
 _COLOURS = ("#3366aa", "#c0392b", "#e69f00", "#2a9d6f", "#8e5ea2", "#4db6d0", "#8c6d46")
@@ -27,12 +26,8 @@ _MARKERS = "osD^vPX"
 _ALL = "all languages"
 _PANEL_WIDTH, _PANEL_HEIGHT, _SMALLEST_WIDTH = 4.6, 3.6, 6.5
 _MOST_COLUMNS = 3
-_LENGTH = re.compile(r"words[0-9]+")
-
-
-def is_of_length(name: str) -> bool:
-    """Whether a set is one of texts of a length, ``words2`` say or full sentences; others are noise, capitals, ..."""
-    return name == SENTENCES or _LENGTH.fullmatch(name) is not None
+# Letters of the names under a panel of bars, beyond which they are slanted so as not to meet.
+_MOST_LEVEL_LETTERS = 36
 
 
 def draw_suite(result: SuiteResult) -> Figure:
@@ -41,8 +36,8 @@ def draw_suite(result: SuiteResult) -> Figure:
     A point is a set of a length, at the mean number of words of the group's texts. One panel more has bars, for the
     sets of no length. Panels of which there is nothing to show are left out.
     """
-    lengths = [name for name in result.sets if is_of_length(name)]
-    others = [name for name in result.sets if not is_of_length(name)]
+    lengths = [name for name in result.sets if SetKind.of(name).of_length]
+    others = [name for name in result.sets if not SetKind.of(name).of_length]
     groups = [group for group in ScriptGroup if group in set(result.groups.values())]
     several = len(result.models) > 1
     # None stands for all groups together.
@@ -133,12 +128,15 @@ def _draw_bars(axes: Axes, result: SuiteResult, names: Sequence[str], legend: bo
         bars = axes.bar(places + offset, heights, 0.92 * width, **_style(number, model))
         axes.bar_label(bars, [f"{height:.1f}" for height in heights], fontsize=7, color=INK, padding=1)
     describe(axes, f"other sets, {_ALL}", "", "accuracy (%)")
-    axes.set_xticks(places, [short(name) for name in names], parse_math=False)
+    shown = [short(name) for name in names]
+    slanted = sum(map(len, shown)) > _MOST_LEVEL_LETTERS
+    slant: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+    axes.set_xticks(places, shown, parse_math=False, **slant)
     axes.grid(visible=False, axis="x")
     # Room for the numbers on top.
     axes.set_ylim(0, 108)
     if legend:
-        _legend(axes, loc="upper left", bbox_to_anchor=(0.0, -0.1))
+        _legend(axes, loc="upper left", bbox_to_anchor=(0.0, -0.3 if slanted else -0.1))
 
 
 def _style(number: int, model: ModelScores) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from wldetect.evaluation.metrics import ClassScores
 from wldetect.evaluation.report import file_suffix, printable
 from wldetect.evaluation.script_groups import ScriptGroup
+from wldetect.evaluation.suite import SetKind
 from wldetect.evaluation.suite_scores import GroupFacts, ModelScores, SetScores, SuiteResult
 from wldetect.files import atomic_path
 
@@ -42,8 +43,9 @@ def write_suite_json(result: SuiteResult, path: Path) -> None:
 
     The keys, always in this order; ratios are in 0..1:
 
-    - ``sets``, by name: ``data``, ``texts`` and ``languages`` that were scored, ``mean_words`` of a text, ``left_out``
-      texts, and ``per_group``, by group of scripts: ``languages``, ``texts``, ``mean_words``.
+    - ``sets``, by name: ``data``, ``description`` of what a set of this name holds (empty: none is known), ``texts``
+      and ``languages`` that were scored, ``mean_words`` of a text, ``left_out`` texts, and ``per_group``, by group of
+      scripts: ``languages``, ``texts``, ``mean_words``.
     - ``models``, a list: ``model``, ``pooling``, number of ``languages``, and ``sets``, by name: ``overall`` with
       ``mean_probability`` and ``unknown``, the number of texts answered ``und``, ``calibration`` as in the results of
       an evaluation, ``per_group`` with ``accuracy`` and ``macro_f1``, ``per_language``, by code, and
@@ -60,6 +62,7 @@ def write_suite_json(result: SuiteResult, path: Path) -> None:
         "sets": {
             name: {
                 "data": facts.data,
+                "description": SetKind.of(name).description,
                 **_facts(facts.all),
                 "left_out": facts.left_out,
                 "per_group": {group.value: _facts(one) for group, one in facts.groups.items()},

@@ -14,7 +14,7 @@ import pytest
 from wldetect.errors import ConfigError, DataError
 from wldetect.evaluation import LabelledTexts, evaluate, run
 from wldetect.evaluation.script_groups import ScriptGroup, script_groups
-from wldetect.evaluation.suite import load_suite, natural_order
+from wldetect.evaluation.suite import SetKind, load_suite, natural_order
 from wldetect.evaluation.suite_scores import GroupFacts, GroupScores, score_suite
 
 MakeModel = Callable[..., Path]
@@ -45,6 +45,26 @@ def test_sets_in_natural_order(tmp_path: Path) -> None:
         "a10",
         "b",
     ]
+
+
+def test_kinds_of_sets() -> None:
+    kinds = {
+        "sentences": SetKind.SENTENCES,
+        "words1": SetKind.WORDS,
+        "words12": SetKind.WORDS,
+        "noise25": SetKind.NOISE,
+        "upper": SetKind.UPPER,
+        "no_accents": SetKind.NO_ACCENTS,
+        "no_punctuation": SetKind.NO_PUNCTUATION,
+        "no_case": SetKind.NO_CASE,
+        **dict.fromkeys(["words", "words1x", "Upper", "no_cases", "", "words1\n", "a\nb"], SetKind.OTHER),
+    }
+    assert {name: SetKind.of(name) for name in kinds} == kinds
+    assert set(kinds.values()) == set(SetKind)
+    assert [kind for kind in SetKind if kind.of_length] == [SetKind.SENTENCES, SetKind.WORDS]
+    # Each says what it is, but for those of which nothing is known.
+    assert [kind for kind in SetKind if not kind.description] == [SetKind.OTHER]
+    assert len({kind.description for kind in SetKind}) == len(SetKind)
 
 
 def test_other_columns(tmp_path: Path) -> None:

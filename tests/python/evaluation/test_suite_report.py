@@ -14,7 +14,7 @@ from wldetect.analysis.figures import save_png
 from wldetect.evaluation import ClassScores, Scores
 from wldetect.evaluation.reliability import reliability
 from wldetect.evaluation.script_groups import ScriptGroup
-from wldetect.evaluation.suite_plot import draw_suite, is_of_length
+from wldetect.evaluation.suite_plot import draw_suite
 from wldetect.evaluation.suite_report import (
     format_suite_table,
     suite_file_name,
@@ -85,6 +85,7 @@ def test_json(tmp_path: Path) -> None:
     assert list(found["sets"]) == ["words1", "words2", "upper", "sentences"]
     assert found["sets"]["words2"] == {
         "data": "words2.parquet",
+        "description": "so many successive words",
         "texts": 400,
         "languages": 3,
         "mean_words": 2.0,
@@ -94,6 +95,7 @@ def test_json(tmp_path: Path) -> None:
             "Cyrillic": {"texts": 100, "languages": 1, "mean_words": 2.5},
         },
     }
+    assert found["sets"]["upper"]["description"] == "sentences in capitals"
     (model,) = found["models"]
     assert (model["model"], model["pooling"], model["languages"]) == ("tiny", "average", 4)
     one = model["sets"]["words2"]
@@ -151,13 +153,6 @@ def test_table_of_several_models() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "length"), [("words1", True), ("words12", True), ("sentences", True), ("words", False), ("words1x", False)]
-)
-def test_which_sets_are_of_a_length(name: str, length: bool) -> None:
-    assert is_of_length(name) is length
-
-
 def test_plot_of_one_model() -> None:
     lines, bars = draw_suite(ALONE).axes
     curves = {str(line.get_label()): line.get_xydata().tolist() for line in lines.lines if line.get_label()[0] != "_"}
@@ -168,7 +163,23 @@ def test_plot_of_one_model() -> None:
         "all languages (3)": [[1, 0], [2, 25], [4, 75]],
     }
     assert [patch.get_height() for patch in bars.patches] == [50]
-    assert [label.get_text() for label in bars.get_xticklabels()] == ["upper"]
+    assert [(label.get_text(), label.get_rotation()) for label in bars.get_xticklabels()] == [("upper", 0)]
+
+
+@pytest.mark.parametrize("models", [["tiny"], ["new", "old"]])
+@pytest.mark.parametrize("more", [[], ["words1", "words2"]])
+def test_names_of_many_sets_do_not_meet(models: list[str], more: list[str]) -> None:
+    names = ["no_accents", "no_case", "no_punctuation", "noise10", "noise25", "upper"]
+    figure = draw_suite(result_of(models, [*more, *names]))
+    bars = next(axes for axes in figure.axes if axes.get_title(loc="left") == "other sets, all languages")
+    figure.draw_without_rendering()
+    labels = bars.get_xticklabels()
+    assert [label.get_text() for label in labels] == names
+    steps = np.diff(bars.transData.transform([(place, 0.0) for place in bars.get_xticks()])[:, 0])
+    for label, step in zip(labels[1:], steps, strict=True):
+        # Parallel lines of text, each as far below the next one as their slant makes it.
+        distance = step * np.sin(np.radians(label.get_rotation()))
+        assert distance > label.get_fontsize() * figure.dpi / 72
 
 
 def test_plot_of_several_models() -> None:
