@@ -27,9 +27,10 @@ Without --data, the texts are those that the model's training configuration name
 With --suite short, --data is a directory of parquet files with the columns text and language, each of them one set:
 single words, noisy sentences, capitals, ... Prints one table of the sets; writes short_results.json and
 short_results.png, a plot of accuracy against length in words by group of scripts, and short_reliability.png. Sets
-called words1, words2, ... are texts of a length, and so are those of --sentences; others are shown as bars. With
---compare-with, several models stand side by side, scored on the languages that all of them know, in
-short_comparison.json and short_comparison.png.
+called words1, words2, ... are texts of a length, and so are those of --sentences; others are shown as bars: noise10,
+noise25, upper, no_accents, no_punctuation, no_case (scripts/plain_variants.py makes the last three), or any other name.
+Sets that are not there are not missed. With --compare-with, several models stand side by side, scored on the languages
+that all of them know, in short_comparison.json and short_comparison.png.
 
 examples:
   wldetect eval --model-path artifacts/starter

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from wldetect import WLDetect
+from wldetect.cli.evaluate import DESCRIPTION
 from wldetect.evaluation.run import open_detector
+from wldetect.evaluation.suite import SetKind
 
 from .project import Fails, Run
 
@@ -74,6 +76,37 @@ def test_files_and_table(model: Path, sets: Path, run: Run) -> None:
     assert found["models"][0]["sets"]["upper"]["overall"]["unanswered"] == 1
     assert found["sets"]["words2"]["left_out"] == 1
     assert (model / "short_results.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_plain_sets_count_where_they_are(model: Path, sets: Path, run: Run) -> None:
+    arguments = ["eval", "--model-path", str(model), "--suite", "short", "--data", str(sets)]
+    assert run(*arguments).status == 0
+    before = read_json(model / "short_results.json")
+    write(sets / "no_accents.parquet", [("der", "deu_Latn"), ("the", "eng_Latn")])
+    write(sets / "no_punctuation.parquet", [("der der", "deu_Latn"), ("der", "eng_Latn")])
+    write(sets / "no_case.parquet", [("the", "deu_Latn"), ("der", "eng_Latn"), ("x", "fra_Latn")])
+    outcome = run(*arguments)
+    assert outcome.status == 0, outcome.err
+    table = [line.split()[:3] for line in outcome.out.splitlines()[4:10]]
+    assert table == [["no_accents", "2", "100.00"], ["no_case", "2", "0.00"], ["no_punctuation", "2", "50.00"],
+                     ["upper", "2", "50.00"], ["words2", "2", "100.00"], ["words10", "2", "50.00"]]  # fmt: skip
+    after = read_json(model / "short_results.json")
+    assert list(after["sets"]) == ["no_accents", "no_case", "no_punctuation", *before["sets"]]
+    assert after["sets"]["no_case"]["description"] == "sentences in lower case"
+    # The other sets are what they were.
+    for name, facts in before["sets"].items():
+        assert after["sets"][name] == facts
+        now, then = (found["models"][0]["sets"][name]["overall"] for found in (after, before))
+        assert now == then
+
+
+def test_every_set_is_told_of() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    for kind in SetKind:
+        if kind is not SetKind.OTHER:
+            name = kind.value.replace("[0-9]+", "")
+            assert name in DESCRIPTION
+            assert f"| `{name}" in page
 
 
 def test_options(model: Path, sets: Path, run: Run, make_model_dir: MakeModel, tmp_path: Path) -> None:
