@@ -67,29 +67,13 @@ impl Answer {
     }
 }
 
-/// How a text of a known language is told from one of a language that a model does not have, which may be as surely the
-/// most probable of those that it has: by how much speaks for it, beside how much more than for others.
+/// Thresholds of texts that are long enough to tell whether their language is one that a model does not have.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Familiarity {
-    /// Texts of fewer pieces of evidence are all familiar.
+pub struct LongTexts {
+    /// From how many pieces of evidence on a text is long.
     pub from_evidence: usize,
-    /// What the log odds of each language are multiplied by, where it is the most probable, before they are added to its
-    /// logit.
-    pub odds_weights: Vec<f32>,
-    /// The least sum with which each language is an answer.
-    pub least: Vec<f32>,
-}
-
-impl Familiarity {
-    /// The largest odds that count: beyond them, a probability of single precision tells no more.
-    const MOST_ODDS: f32 = 1e6;
-
-    /// Whether a text is as texts of `best` are, which has this `logit` before any temperature.
-    fn holds(&self, best: Detection, logit: f32, evidence: usize) -> bool {
-        let odds = (best.probability / (1.0 - best.probability)).min(Self::MOST_ODDS);
-        evidence < self.from_evidence
-            || logit + self.odds_weights[best.language] * odds.ln() >= self.least[best.language]
-    }
+    /// The least probability with which each language is an answer to such a text, in 0..=1.
+    pub thresholds: Vec<f32>,
 }
 
 /// What is said about the probabilities of one way to use a model.
@@ -100,15 +84,15 @@ pub struct Calibration {
     pub inverse_temperatures: Vec<f32>,
     /// The least probability with which each language is an answer, in 0..=1.
     pub thresholds: Vec<f32>,
-    /// What an answer needs beside that.
-    pub familiarity: Option<Familiarity>,
+    /// The same for long texts, where it is something else.
+    pub long_texts: Option<LongTexts>,
 }
 
 impl Calibration {
     /// That of a model which says nothing about its `languages` languages: probabilities as they are, every one an
     /// answer.
     pub fn none(languages: usize) -> Self {
-        Self { inverse_temperatures: vec![1.0], thresholds: vec![0.0; languages], familiarity: None }
+        Self { inverse_temperatures: vec![1.0], thresholds: vec![0.0; languages], long_texts: None }
     }
 
     /// What logits are multiplied by that `evidence` rows were pooled to.
@@ -117,7 +101,7 @@ impl Calibration {
         self.inverse_temperatures[evidence.saturating_sub(1).min(last)]
     }
 
-    /// With `threshold` for every language, and nothing else that an answer needs.
+    /// With `threshold` for every language, and texts of every length.
     ///
     /// # Errors
     /// It is not in 0..=1.
@@ -126,30 +110,37 @@ impl Calibration {
             return Err(Error::InvalidArgument(format!("threshold: expected a number from 0 to 1, found {threshold}")));
         }
         self.thresholds.fill(threshold);
-        self.familiarity = None;
+        self.long_texts = None;
         Ok(self)
     }
 
     /// With the `languages`, by index, never an answer.
     pub fn hiding(mut self, languages: &[usize]) -> Self {
         // No probability is as large.
-        languages.iter().for_each(|&language| self.thresholds[language] = f32::INFINITY);
+        for thresholds in
+            [&mut self.thresholds].into_iter().chain(self.long_texts.as_mut().map(|long| &mut long.thresholds))
+        {
+            languages.iter().for_each(|&language| thresholds[language] = f32::INFINITY);
+        }
         self
     }
 
-    /// Whether an answer can be that a language is unknown, before any is hidden.
+    /// Whether a probability can be too small for an answer.
     pub fn has_thresholds(&self) -> bool {
-        self.familiarity.is_some() || self.thresholds.iter().any(|&threshold| threshold > 0.0)
+        let long = self.long_texts.iter().flat_map(|long| &long.thresholds);
+        self.thresholds.iter().chain(long).any(|&threshold| threshold > 0.0)
     }
 
-    /// What to say where `best` is the most probable language, with this `logit` before any temperature, and `evidence`
-    /// rows were pooled.
+    /// What to say of a text of `evidence` rows where `best` is the most probable language.
     #[inline]
-    pub fn answer(&self, best: Detection, logit: f32, evidence: usize) -> Answer {
-        let familiar = |familiarity: &Familiarity| familiarity.holds(best, logit, evidence);
-        match best.probability >= self.thresholds[best.language] && self.familiarity.as_ref().is_none_or(familiar) {
-            true => Answer::Language(best),
-            false => Answer::Unknown { probability: best.probability },
+    pub fn answer(&self, best: Detection, evidence: usize) -> Answer {
+        let thresholds = match &self.long_texts {
+            Some(long) if evidence >= long.from_evidence => &long.thresholds,
+            _ => &self.thresholds,
+        };
+        match best.probability < thresholds[best.language] {
+            true => Answer::Unknown { probability: best.probability },
+            false => Answer::Language(best),
         }
     }
 }

@@ -172,10 +172,8 @@ impl Detector {
     pub fn detect_with(&self, text: &str, workspace: &mut Workspace) -> Result<Answer> {
         let Some(evidence) = self.pool(text, workspace)? else { return Ok(Answer::Nothing) };
         let best = best_with(self.kernel, &workspace.scores, self.calibration.inverse_temperature(evidence));
-        Ok(best.map_or(Answer::Nothing, |(language, probability)| {
-            let best = Detection { language, probability };
-            self.calibration.answer(best, workspace.scores[language], evidence)
-        }))
+        let answer = |(language, probability)| self.calibration.answer(Detection { language, probability }, evidence);
+        Ok(best.map_or(Answer::Nothing, answer))
     }
 
     /// The probability of every language, by index; `None` when nothing of `text` has a row.

@@ -4,7 +4,8 @@
 Reads the columns text, language and source of the parquet files of a training file's first source. Of a language with
 several sources, one with at least 150 texts and at most 40 % of the language's is held out as a whole, so that what is
 scored was not written by those who wrote what is trained on; of others a tenth. Which one follows from the names alone.
-Labels that are merged are one, that of the model.
+Labels that are merged are one, that of the model. Of a source that is generated, --generated texts of another seed are
+added, which are not scored.
 Writes to the output directory:
 
   held_out.parquet  all that is held out, for `dataset.held_out`
@@ -25,9 +26,10 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from wldetect.config import load_training_config, resolve_name
+from wldetect.config import Generator, load_training_config, resolve_name
 from wldetect.data.characters import LETTERS_A_WORD, SPACELESS
 from wldetect.data.files import FileKind, find_files
+from wldetect.data.not_language import generated_texts
 from wldetect.files import atomic_path
 
 SMALLEST, LARGEST_SHARE, TENTH = 150, 0.4, 10
@@ -57,6 +59,13 @@ def cut(text: str, n_words: int, rng: np.random.Generator) -> str:
     return " ".join(words[start : start + n_words]).strip(PUNCTUATION)
 
 
+def generated(generator: Generator, seed: int, count: int) -> list[str]:
+    """``count`` texts that are made up."""
+    match generator:
+        case Generator.not_language:
+            return list(generated_texts(seed, count))
+
+
 def write(path: Path, rows: list[tuple[str, str]]) -> None:
     with atomic_path(path) as temporary:
         pq.write_table(
@@ -70,6 +79,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True, help="the training file")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--most", type=int, default=500, help="texts a language that are scored (default %(default)s)")
+    parser.add_argument("--generated", type=int, default=2000, help="texts of generators (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     config = load_training_config(arguments.config)
@@ -96,6 +106,10 @@ def main() -> None:
         scored += [
             (mine[rows[place]], label) for place in sorted(rng.permutation(len(rows))[: arguments.most].tolist())
         ]
+    for source in config.training.dataset.all_sources:
+        if source.generated is not None:
+            texts_made = generated(source.generated, config.training.dataset.seed + 1, arguments.generated)
+            held += [(text, source.generated.label) for text in texts_made]
     write(arguments.output / "held_out.parquet", held)
     write(arguments.output / "sets" / "sentences.parquet", scored)
     for n_words, times in CUTS.items():

@@ -11,9 +11,9 @@ Only what people leave out is left out. Marks of other scripts stay, for what is
 writes: vowel signs of Indic scripts and of Thai are as much of a word as its consonants, as are the dots of a kana, and
 who writes Arabic or Hebrew with points does so on purpose. So do й and ї, which have keys of their own; their marks are
 of Unicode's making. Latin letters with strokes, hooks and tails, and ligatures, become the letters of an English
-keyboard that are commonly written for them (PLAIN); Cyrillic ones (қ, ң, һ, ...) stay, for which letter is written
-instead depends on the language. Of punctuation, apostrophes, hyphens and middle dots within words stay, as do Tibetan
-dots between syllables and four Burmese signs that are words. Texts of which nothing is left are left out.
+keyboard that are commonly written for them (wldetect.data.accents); Cyrillic ones (қ, ң, һ, ...) stay, for which letter
+is written instead depends on the language. Of punctuation, apostrophes, hyphens and middle dots within words stay, as do
+Tibetan dots between syllables and four Burmese signs that are words. Texts of which nothing is left are left out.
 
 example: python scripts/plain_variants.py data/flores/dev.parquet --output data/flores/variants
 """
@@ -32,6 +32,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from wldetect.config import load_model_config
+from wldetect.data.accents import without_accents
 from wldetect.data.files import listed
 from wldetect.errors import DataError, WLDetectError
 from wldetect.evaluation import LabelledTexts, load_flores
@@ -39,17 +40,6 @@ from wldetect.evaluation.suite import SetKind
 from wldetect.files import atomic_path
 
 _NAME = Path(__file__).name
-ACCENTED_SCRIPTS = ("LATIN ", "GREEK ", "CYRILLIC ")
-WHOLE_LETTERS = frozenset("йЙїЇ")
-# Letters that do not decompose, and what is commonly written for them.
-PLAIN = {
-    "æ": "ae", "œ": "oe", "ß": "ss", "þ": "th", "ð": "d", "đ": "d", "ħ": "h", "ı": "i", "ł": "l", "ø": "o", "ŧ": "t",
-    # African reference alphabet: Hausa, Fula, Ewe, Fon, Twi, Bambara, Dinka, Kabiyè, Kabyle, ...
-    "ɓ": "b", "ɖ": "d", "ɗ": "d", "ɛ": "e", "ƒ": "f", "ɣ": "gh", "ɩ": "i", "ƙ": "k", "ŋ": "ng", "ɲ": "ny", "ɔ": "o",
-    "ʈ": "t", "ʊ": "u", "ʋ": "v", "ƴ": "y",
-    # Azerbaijani; Kanuri and Tuareg have both.
-    "ə": "e", "ǝ": "e",
-}  # fmt: skip
 # Kept between letters, marks and digits: apostrophes; hyphens, Armenian and Hebrew ones too; the middle dot of Catalan;
 # geresh and gershayim of Hebrew; the Tibetan tsheg.
 JOINERS = frozenset("'’‘＇-‐‑֊־·׳״་༌")
@@ -60,45 +50,6 @@ SIGNS_THAT_ARE_WORDS = frozenset("၌၍၎၏")
 @cache
 def _category(char: str) -> str:
     return unicodedata.category(char)[0]
-
-
-@cache
-def _plain(char: str) -> str | None:
-    """What is written for a Latin, Greek or Cyrillic letter without its marks; None for any other character."""
-    base = unicodedata.normalize("NFD", char)[0]
-    if not (base.isalpha() and unicodedata.name(base, "").startswith(ACCENTED_SCRIPTS)):
-        return None
-    if char in WHOLE_LETTERS:
-        return char
-    lower = base.lower()
-    if lower not in PLAIN:
-        return base
-    return PLAIN[lower] if base == lower else PLAIN[lower].upper()
-
-
-def no_accents(text: str) -> str:
-    """``text`` without the marks of Latin, Greek and Cyrillic letters; all other characters as they are."""
-    if text.isascii():
-        return text
-    found: list[str] = []
-    # The letter that a mark would be of, if it is of these scripts.
-    letter: str | None = None
-    for place, char in enumerate(text):
-        if _category(char) == "M":
-            whole = letter is not None and unicodedata.normalize("NFC", letter + char)
-            if whole in WHOLE_LETTERS:
-                found[-1] = str(whole)
-            elif letter is None:
-                found.append(char)
-            continue
-        letter = _plain(char)
-        if letter is None:
-            found.append(char)
-        elif len(letter) == 2 and letter.isupper() and text[place + 1 : place + 2].islower():
-            found.append(letter.capitalize())
-        else:
-            found.append(letter)
-    return "".join(found)
 
 
 def no_punctuation(text: str) -> str:
@@ -115,7 +66,7 @@ def _stays(before: str, char: str, after: str) -> bool:
 
 
 VARIANTS: dict[SetKind, Callable[[str], str]] = {
-    SetKind.NO_ACCENTS: no_accents,
+    SetKind.NO_ACCENTS: without_accents,
     SetKind.NO_PUNCTUATION: no_punctuation,
     SetKind.NO_CASE: str.lower,
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::header::Header;
-use crate::answers::{Calibration, Familiarity, UNKNOWN};
+use crate::answers::{Calibration, LongTexts, UNKNOWN};
 use crate::detector::Features;
 use crate::error::Result;
 
@@ -13,10 +13,8 @@ const CALIBRATION: &str = "calibration";
 const HIDDEN: &str = "hidden_languages";
 const INVERSE_TEMPERATURES: &str = "inverse_temperatures";
 const THRESHOLDS: &str = "thresholds";
-const FAMILIARITY: &str = "familiarity";
+const LONG_TEXTS: &str = "long_texts";
 const FROM_EVIDENCE: &str = "from_evidence";
-const ODDS_WEIGHTS: &str = "odds_weights";
-const LEAST: &str = "least";
 
 /// The calibration of each way to use a model, where there is one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -97,31 +95,24 @@ impl Reader<'_> {
 
     fn calibration(&self, features: Features, value: &Value) -> Result<Calibration> {
         let place = format!("{CALIBRATION}.{}", features.name());
-        let object = self.object(&place, value, &[INVERSE_TEMPERATURES, THRESHOLDS, FAMILIARITY])?;
+        let object = self.object(&place, value, &[INVERSE_TEMPERATURES, THRESHOLDS, LONG_TEXTS])?;
         let (key, value) = self.part(&place, object, INVERSE_TEMPERATURES)?;
         let inverse_temperatures = self.inverse_temperatures(&key, value)?;
         let (key, value) = self.part(&place, object, THRESHOLDS)?;
-        let thresholds =
-            self.by_language(&key, value, 0.0, "a number from 0 to 1", |threshold| (0.0..=1.0).contains(&threshold))?;
-        let familiarity = object.get(FAMILIARITY).map(|value| self.familiarity(&place, value)).transpose()?;
-        Ok(Calibration { inverse_temperatures, thresholds, familiarity })
+        let thresholds = self.thresholds(&key, value)?;
+        let long_texts = object.get(LONG_TEXTS).map(|value| self.long_texts(&place, value)).transpose()?;
+        Ok(Calibration { inverse_temperatures, thresholds, long_texts })
     }
 
-    fn familiarity(&self, place: &str, value: &Value) -> Result<Familiarity> {
-        let place = format!("{place}.{FAMILIARITY}");
-        let object = self.object(&place, value, &[FROM_EVIDENCE, ODDS_WEIGHTS, LEAST])?;
+    fn long_texts(&self, place: &str, value: &Value) -> Result<LongTexts> {
+        let place = format!("{place}.{LONG_TEXTS}");
+        let object = self.object(&place, value, &[FROM_EVIDENCE, THRESHOLDS])?;
         let (key, value) = self.part(&place, object, FROM_EVIDENCE)?;
         let Some(from_evidence) = value.as_u64().and_then(|number| usize::try_from(number).ok()) else {
             return Err(self.header.error(format!("{key}: expected a number of rows, 0 or more, found {value}")));
         };
-        let (key, value) = self.part(&place, object, ODDS_WEIGHTS)?;
-        let finite = |number: f64| (number as f32).is_finite();
-        let odds_weights =
-            self.by_language(&key, value, 0.0, "a finite number, 0 or more", |weight| weight >= 0.0 && finite(weight))?;
-        let (key, value) = self.part(&place, object, LEAST)?;
-        // No sum is less.
-        let least = self.by_language(&key, value, f32::NEG_INFINITY, "a finite number", finite)?;
-        Ok(Familiarity { from_evidence, odds_weights, least })
+        let (key, value) = self.part(&place, object, THRESHOLDS)?;
+        Ok(LongTexts { from_evidence, thresholds: self.thresholds(&key, value)? })
     }
 
     /// The value of `key` in the object at `place`, and where it is.
@@ -145,31 +136,25 @@ impl Reader<'_> {
         values.iter().enumerate().map(number).collect()
     }
 
-    /// A number for each language, each as `is_one` would have it: `other` for those that are not named.
-    fn by_language(
-        &self,
-        place: &str,
-        value: &Value,
-        other: f32,
-        expected: &str,
-        is_one: impl Fn(f64) -> bool,
-    ) -> Result<Vec<f32>> {
+    /// One for each language: 0 for those that are not named.
+    fn thresholds(&self, place: &str, value: &Value) -> Result<Vec<f32>> {
         let Value::Object(object) = value else {
             return Err(self.header.error(format!("{place}: expected a JSON object, found {value}")));
         };
-        let mut numbers = vec![other; self.languages.len()];
+        let mut thresholds = vec![0.0; self.languages.len()];
         for (name, value) in object {
             let Some(index) = self.languages.iter().position(|language| language == name) else {
                 return Err(self.header.error(format!("{place}: expected languages of the table, found {name:?}")));
             };
-            numbers[index] = match value.as_f64().filter(|&number| is_one(number)) {
-                Some(number) => number as f32,
-                None => {
-                    let reason = format!("{place}.{}: expected {expected}, found {value}", name.escape_debug());
+            thresholds[index] = match value.as_f64() {
+                Some(threshold) if (0.0..=1.0).contains(&threshold) => threshold as f32,
+                _ => {
+                    let reason =
+                        format!("{place}.{}: expected a number from 0 to 1, found {value}", name.escape_debug());
                     return Err(self.header.error(reason));
                 }
             };
         }
-        Ok(numbers)
+        Ok(thresholds)
     }
 }

@@ -72,20 +72,21 @@ def test_thresholds_can_be_chosen(model: Path) -> None:
             WLDetect.load(model, threshold=threshold)
 
 
-def test_what_is_not_familiar_is_unknown(make_model_dir: MakeModel) -> None:
-    least = {"from_evidence": 2, "odds_weights": {"a": 1.0, "b": 1.0}, "least": {"a": 3.5, "b": 1.5}}
-    one = {"inverse_temperatures": [1.0], "thresholds": {}, "familiarity": least}
-    model = make_model_dir(LABELS, WORDS, more={"calibration": json.dumps({"all": one})})
-    detector = WLDetect.load(model)
-    texts = ["ja", "no", "ja ja", "ja no", "no no", "si si"]
-    # Logits 4, 2, 4, (2, 1), 2, 1, to which the log odds are added: 4 - ln 2, ... One row is not enough to tell.
+def test_long_texts_have_thresholds_of_their_own(make_model_dir: MakeModel) -> None:
+    long = {"from_evidence": 2, "thresholds": {"a": 0.7, "c": 0.9}}
+    one = {"inverse_temperatures": [1.0], "thresholds": {"b": 0.9}, "long_texts": long}
+    model = make_model_dir(LABELS, WORDS, more={"calibration": json.dumps({"all": one}), "hidden_languages": "[]"})
+    texts = ["ja", "no", "si", "ja ja", "ja no", "no no", "si si"]
     mixed = math.exp(2) / (math.exp(2) + math.exp(1) + 1)
-    expected = [("a", share(4)), ("b", share(2)), ("a", share(4)), ("und", mixed), ("b", share(2)), ("c", share(1))]
-    assert 2 + math.log(mixed / (1 - mixed)) < 3.5
+    assert mixed < 0.7
+    expected = [("a", 4), ("und", 2), ("c", 1), ("a", 4), ("und", None), ("b", 2), ("und", 1)]
+    answers = [(label, mixed if logit is None else share(logit)) for label, logit in expected]
+    detector = WLDetect.load(model)
     found = detector.predict(texts)
-    assert found == [(label, pytest.approx(probability, rel=1e-6)) for label, probability in expected]
-    assert detector.predict_arrays(texts)[0].tolist() == [0, 1, 0, -1, 1, 2]
-    assert WLDetect.load(model, threshold=0.0).predict("ja no") == ("a", pytest.approx(mixed, rel=1e-6))
+    assert found == [(label, pytest.approx(probability, rel=1e-6)) for label, probability in answers]
+    assert detector.predict_arrays(texts)[0].tolist() == [0, -1, 2, 0, -1, 1, -1]
+    # Who asks for a threshold has it for texts of every length.
+    assert WLDetect.load(model, threshold=0.0).predict_arrays(texts)[0].tolist() == [0, 1, 2, 0, 0, 1, 2]
 
 
 def test_logits_are_those_before_any_temperature(model: Path, make_model_dir: MakeModel) -> None:

@@ -38,7 +38,7 @@ def install_calibration(result: CalibrationResult, model_path: Path) -> list[Pat
         way: {
             "inverse_temperatures": one.inverse_temperatures,
             "thresholds": one.thresholds,
-            **({} if one.familiarity is None else {"familiarity": asdict(one.familiarity)}),
+            **({} if one.long_texts is None else {"long_texts": asdict(one.long_texts)}),
         }
         for way, one in result.ways.items()
     }
@@ -57,8 +57,8 @@ def write_reports(result: CalibrationResult, directory: Path) -> list[Path]:
     The keys of the JSON file, always in this order; ratios are in 0..1:
 
     - ``ways``, by what rows are used: ``inverse_temperatures``, for 1 row, 2 rows, ...; ``thresholds``, by label;
-      ``common_threshold``; ``familiarity`` with ``from_evidence`` and, by label, ``odds_weights`` and ``least``, or
-      null; ``answers``, texts that each label was most probable for; ``lengths``, by name:
+      ``common_threshold``; ``long_texts`` with ``from_evidence`` and ``thresholds``, by label, or null;
+      ``answers``, texts that each label was most probable for; ``lengths``, by name:
       reliability ``before`` and ``after``, ``unknown`` and ``lost`` shares, and those of texts in other languages,
       ``others_hidden`` and ``others_unknown``; ``precision_before`` and ``precision_after``, by label.
     - ``texts``, ``other_texts``, ``texts_by_label``, ``precision``, ``samples_per_label``, ``seed``, ``model``,

@@ -13,21 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wldetect import WLDetect, __version__
-from wldetect.calibration.familiarity import Answers, Familiarity, fit_familiarity
 from wldetect.calibration.temperature import Likelihoods, fit_inverse_temperatures
-from wldetect.calibration.texts import Sample, draw_sample, length_name, with_unknown
+from wldetect.calibration.texts import Sample, draw_sample, length_name, with_noise, with_others
 from wldetect.calibration.thresholds import choose_thresholds
 from wldetect.evaluation.flores import LabelledTexts
 from wldetect.evaluation.reliability import Reliability, reliability
 from wldetect.export.quantize import TableDType
 from wldetect.export.table_file import read_tensors
 
-__all__ = ["CalibrationResult", "WayResult", "calibrate"]
+__all__ = ["FROM_EVIDENCE", "CalibrationResult", "WayResult", "calibrate"]
 
 Way = Literal["all", "tokens", "ngrams"]
 
 # Must agree with the Rust core's artifact module.
 _HIDDEN = "hidden_languages"
+FROM_EVIDENCE = 8
+"""Rows of shorter texts are too few to tell an unknown language by."""
 # Texts at a time: their logits stay small.
 _CHUNK = 4096
 
@@ -55,6 +56,19 @@ class LengthResult:
 
 
 @dataclass(frozen=True)
+class LongTexts:
+    """Thresholds of texts that are long enough to tell whether their language is one that the model does not have.
+
+    Attributes:
+        from_evidence: rows from which on a text is long.
+        thresholds: by label.
+    """
+
+    from_evidence: int
+    thresholds: dict[str, float]
+
+
+@dataclass(frozen=True)
 class WayResult:
     """The calibration of one way to use a model.
 
@@ -62,7 +76,7 @@ class WayResult:
         inverse_temperatures: for 1 row, 2 rows, ...
         thresholds: by label.
         common_threshold: that of all labels together.
-        familiarity: what answers need beside; None without texts of languages that the model does not have.
+        long_texts: thresholds of texts of many rows; None without texts of languages that the model does not have.
         answers: texts that each label was most probable for, whose number says how far its threshold is its own.
         lengths: what becomes of texts of each length, by its name.
         precision_before: by label, share of its answers that are right; None where there is none. Texts count as they
@@ -74,7 +88,7 @@ class WayResult:
     inverse_temperatures: list[float]
     thresholds: dict[str, float]
     common_threshold: float
-    familiarity: Familiarity | None
+    long_texts: LongTexts | None
     answers: dict[str, int]
     lengths: dict[str, LengthResult]
     precision_before: dict[str, float | None]
@@ -132,7 +146,7 @@ def calibrate(
     others: LabelledTexts | None = None,
     other_share: float = 0.1,
 ) -> CalibrationResult:
-    """Fit inverse temperatures, thresholds and, with ``others``, what is familiar; nothing is written.
+    """Fit inverse temperatures, thresholds and, with ``others``, thresholds of long texts; nothing is written.
 
     Args:
         model_path: the model directory. What calibration it has does not matter.
@@ -162,7 +176,8 @@ def calibrate(
         if sample is None:
             sample = draw_sample(texts, languages, samples_per_label, seed)
             if others is not None:
-                sample = with_unknown(sample, others, languages, samples_per_label, seed, other_share)
+                drawn = with_noise(sample, seed)
+                sample = with_others(drawn, others, languages, samples_per_label, seed, other_share)
         ways[way] = _calibrate_way(detector, hidden_languages, sample, precision, threads, progress, way)
     assert sample is not None
     if not has_ngrams:
@@ -209,19 +224,21 @@ def _calibrate_way(
     with tqdm(total=2 * len(sample.texts), desc=f"calibrate {way}", unit=" texts", disable=hidden) as bar:
         found = Likelihoods()
         known = sample.labels >= 0
+        # Temperatures are of clean texts, whose labels the model has.
+        usual = known & (sample.lengths >= 0)
         for chunk, logits, evidence in _logits(detector, sample, threads, bar.update):
-            own = known[chunk]
+            own = usual[chunk]
             found.add(logits[own], evidence[own], sample.labels[chunk][own], sample.weights[chunk][own])
         inverse_temperatures = fit_inverse_temperatures(found)
         # From the logits once more, rather than kept: there may be gigabytes of them.
         curve = np.array([1.0, *inverse_temperatures])
         predicted = np.full(len(sample.texts), -1, dtype=np.int64)
         rows = np.zeros(len(sample.texts), dtype=np.int64)
-        before, after, largest = (np.zeros(len(sample.texts)) for _ in range(3))
+        before, after = np.zeros(len(sample.texts)), np.zeros(len(sample.texts))
         for chunk, logits, evidence in _logits(detector, sample, threads, bar.update):
             best = logits.argmax(axis=1)
             predicted[chunk] = np.where(evidence > 0, best, -1)
-            rows[chunk], largest[chunk] = evidence, logits.max(axis=1)
+            rows[chunk] = evidence
             behind = logits - logits.max(axis=1, keepdims=True)
             factors = curve[np.minimum(evidence, len(curve) - 1)][:, None]
             before[chunk] = 1 / np.exp(behind).sum(axis=1, dtype=np.float64)
@@ -229,21 +246,24 @@ def _calibrate_way(
 
     right = (predicted == sample.labels) & known
     answered = predicted >= 0
-    use = answered & known
-    thresholds, common = choose_thresholds(
-        languages, predicted[use], after[use], right[use], sample.weights[use], precision
-    )
+    use = answered & usual
+
+    def choose(chosen: NDArray[np.bool_]) -> tuple[dict[str, float], float]:
+        parts = (predicted[chosen], after[chosen], right[chosen], sample.weights[chosen])
+        return choose_thresholds(languages, *parts, precision)
+
+    thresholds, common = choose(use)
     limits = np.array([*thresholds.values(), 0.0])[predicted]
-    kept = answered & (after >= limits)
-    familiarity = None
+    long_texts = None
     if not known.all():
-        seen = Answers(predicted[answered], largest[answered], after[answered], rows[answered])
-        familiarity = fit_familiarity(languages, seen, right[answered], sample.weights[answered], precision)
-        kept[answered] &= familiarity.holds(languages, seen)
+        is_long = rows >= FROM_EVIDENCE
+        long_texts = LongTexts(FROM_EVIDENCE, choose(answered & is_long)[0])
+        limits = np.where(is_long, np.array([*long_texts.thresholds.values(), 0.0])[predicted], limits)
+    kept = answered & (after >= limits)
     is_hidden = np.array([*(language in hidden_languages for language in languages), False])[predicted]
     lengths = {}
     for length in np.unique(sample.lengths).tolist():
-        own = use & (sample.lengths == length)
+        own = answered & known & (sample.lengths == length)
         weights = sample.weights[own]
         other = answered & ~known & (sample.lengths == length)
         lengths[length_name(length)] = LengthResult(
@@ -258,7 +278,7 @@ def _calibrate_way(
         inverse_temperatures=inverse_temperatures,
         thresholds=thresholds,
         common_threshold=common,
-        familiarity=familiarity,
+        long_texts=long_texts,
         answers=dict(zip(languages, np.bincount(predicted[use], minlength=len(languages)).tolist(), strict=True)),
         lengths=lengths,
         precision_before=_precisions(languages, predicted, right, sample.weights, use),

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wldetect.data.augment import crop
+from wldetect.data.augment import crop, perturbed
 from wldetect.errors import DataError
 from wldetect.evaluation.flores import LabelledTexts
 
-__all__ = ["LENGTHS", "Sample", "draw_sample", "length_name", "with_unknown"]
+__all__ = ["LENGTHS", "NOISE", "Sample", "draw_sample", "length_name", "with_noise", "with_others"]
 
 LENGTHS = (1, 2, 3, 5, 10)
 """Words of the crops that are made of each text."""
+NOISE = (10, 25)
+"""Per cent of the letters that are perturbed in noisy copies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +28,10 @@ class Sample:
     Attributes:
         texts: the texts.
         labels: int64 [n], their labels, by index; -1 where the model does not have the language.
-        lengths: int64 [n], words they were cropped to; 0: whole.
+        lengths: int64 [n], words they were cropped to; 0: whole; below 0: whole, with so many per cent of their letters
+            perturbed.
         weights: float64 [n], how much each counts: every label the same at each length, 1 on average; see
-            `with_unknown` for texts of other languages.
+            `with_others` for texts of other languages.
     """
 
     texts: list[str]
@@ -39,6 +42,8 @@ class Sample:
 
 def length_name(length: int) -> str:
     """What to call texts of one length."""
+    if length < 0:
+        return f"whole, {-length} % noise"
     return "whole texts" if length == 0 else f"{length} word{'s' * (length > 1)}"
 
 
@@ -80,7 +85,24 @@ def draw_sample(texts: LabelledTexts, languages: Sequence[str], most: int, seed:
     return Sample(chosen, label_of, length_of, _weights(label_of, length_of))
 
 
-def with_unknown(
+def with_noise(sample: Sample, seed: int) -> Sample:
+    """``sample`` and its whole texts once more for each of `NOISE`, with so many per cent of their letters perturbed.
+
+    They count half: noisy texts are rarer than others.
+    """
+    whole = np.flatnonzero(sample.lengths == 0)
+    texts, parts = list(sample.texts), [sample]
+    for rate in NOISE:
+        rng = random.Random(f"{seed} noise {rate}")
+        texts += [perturbed(sample.texts[place], rate / 100, rng) for place in whole.tolist()]
+        parts.append(Sample([], sample.labels[whole], np.full(len(whole), -rate), sample.weights[whole] / 2))
+    labels, lengths, weights = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("labels", "lengths", "weights")
+    )
+    return Sample(texts, labels, lengths, weights)
+
+
+def with_others(
     sample: Sample, texts: LabelledTexts, languages: Sequence[str], most: int, seed: int, share: float
 ) -> Sample:
     """``sample`` and texts of languages that the model does not have, drawn and cropped as it was.

@@ -49,10 +49,10 @@ class Worth:
         worth: NDArray[np.float64] = self._sums[np.searchsorted(self._values, thresholds, side="left")]
         return worth
 
-    def candidates(self, bounds: tuple[float, float]) -> NDArray[np.float64]:
-        """Thresholds that tell answers apart, rising, between those with which all and none are given."""
+    def candidates(self) -> NDArray[np.float64]:
+        """Thresholds that tell answers apart, rising: 0, halfway between successive probabilities, and 1."""
         values = np.unique(self._values)
-        return np.concatenate([[bounds[0]], (values[1:] + values[:-1]) / 2, [bounds[1]]])
+        return np.concatenate([[0.0], (values[1:] + values[:-1]) / 2, [1.0]])
 
 
 def choose_thresholds(
@@ -62,33 +62,29 @@ def choose_thresholds(
     right: NDArray[np.bool_],
     weights: NDArray[np.floating],
     precision: float,
-    bounds: tuple[float, float] | None = (0.0, 1.0),
 ) -> tuple[dict[str, float], float]:
     """A threshold for each label, the lowest of several that are as good.
 
     Args:
         languages: labels by index.
         predicted: the most probable label of each text, [n].
-        probabilities: of these labels, calibrated, [n]; or other scores that are the larger the surer an answer is.
+        probabilities: of these labels, calibrated, [n].
         right: whether they are right, [n].
         weights: how much each text counts, above 0, [n].
         precision: see `Worth`.
-        bounds: the thresholds with which all answers are given, and none; None: those of the scores.
 
     Returns:
         thresholds by label, and that of all labels together, of four decimals.
     """
     everything = Worth(probabilities, right, weights, precision)
-    if bounds is None:
-        bounds = (float(probabilities.min()), float(probabilities.max()) + 1.0) if len(probabilities) else (0.0, 1.0)
-    candidates = everything.candidates(bounds)
+    candidates = everything.candidates()
     common = float(candidates[everything.at(candidates).argmax()])
     share = PRIOR_ANSWERS / max(len(predicted), 1)
     thresholds = {}
     for index, language in enumerate(languages):
         own = predicted == index
         worth = Worth(probabilities[own], right[own], weights[own], precision)
-        candidates = np.union1d(worth.candidates(bounds), [common])
+        candidates = np.union1d(worth.candidates(), [common])
         best = (worth.at(candidates) + share * everything.at(candidates)).argmax()
         thresholds[language] = round(float(candidates[best]), 4)
     return thresholds, round(common, 4)

@@ -28,9 +28,9 @@ Thresholds are such that answers just above are right in a share --precision of 
 that share, a wrong one costs it, and each label has the threshold with which its answers are worth most. The default,
 0.1, gives up an answer only if nine in ten such answers are wrong.
 
-With --others, texts of languages that the model does not have, answers to texts of some length must also be familiar:
-the logit of their label, together with their log odds, must be one that texts of this label have, else they become
-`und`. What is right or wrong is worth the same as above, if --other-share of the texts are of such languages.
+With --others, texts of languages that the model does not have, longer texts have thresholds of their own, with which
+answers to such texts, all of them wrong, become `und` where that is worth it: --other-share of all texts are taken to
+be of such languages, and right answers to noisy texts are not to be lost either.
 
 The texts must be ones that the model was not trained on (dataset.held_out, scripts/hold_out.py), nor is evaluated on.
 Writes the metadata key `calibration` of every lookup table; calibration_results.json and .png into the model directory.

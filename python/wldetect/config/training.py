@@ -66,6 +66,7 @@ class AugmentationConfig(Section):
         uppercase: share put into capitals.
         lowercase: share put into small letters.
         strip_punctuation: share whose punctuation is taken out.
+        strip_accents: share whose Latin, Greek and Cyrillic letters lose their accents.
         insert: share of those of three words or more into which something is put that is not language: a number, a
             date, an address, an emoji.
     """
@@ -77,12 +78,14 @@ class AugmentationConfig(Section):
     uppercase: UnitFloat = 0.0
     lowercase: UnitFloat = 0.0
     strip_punctuation: UnitFloat = 0.0
+    strip_accents: UnitFloat = 0.0
     insert: UnitFloat = 0.0
 
     @property
     def active(self) -> bool:
         """Whether any text is changed."""
-        return any((self.crop, self.noise, self.uppercase, self.lowercase, self.strip_punctuation, self.insert))
+        shares = (self.crop, self.noise, self.uppercase, self.lowercase, self.insert)
+        return any((*shares, self.strip_punctuation, self.strip_accents))
 
 
 class ProjectionConfig(Section):

@@ -1,4 +1,4 @@
-"""Random changes to texts while training: crops, noise, case, punctuation, insertions."""
+"""Random changes to texts while training: crops, noise, case, punctuation, accents, insertions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wldetect.config import AugmentationConfig
+from wldetect.data.accents import without_accents
 from wldetect.data.characters import LETTERS_A_WORD, SPACELESS
 from wldetect.data.mixing import Draw, hashed, uniform
 from wldetect.data.not_language import inserted_piece
@@ -27,8 +28,8 @@ class Augmentation:
 
     What happens to a text depends on the seed, the epoch and the text's number alone, so that neither resuming nor the
     number of processes makes a difference. A text may be changed in several ways: it is cropped first, then its
-    punctuation is taken out, its case changed (capitals win), noise added, and a piece that is not language put in
-    last, so that nothing is cut down to that.
+    punctuation and accents are taken out, its case changed (capitals win), noise added, and a piece that is not
+    language put in last, so that nothing is cut down to that.
     """
 
     def __init__(self, options: AugmentationConfig, seed: int) -> None:
@@ -41,6 +42,7 @@ class Augmentation:
         shares = {
             Draw.CROP: options.crop,
             Draw.STRIP_PUNCTUATION: options.strip_punctuation,
+            Draw.STRIP_ACCENTS: options.strip_accents,
             Draw.UPPERCASE: options.uppercase,
             Draw.LOWERCASE: options.lowercase,
             Draw.NOISE: options.noise,
@@ -58,6 +60,8 @@ class Augmentation:
                 text = crop(text, rng.randint(1, options.crop_max_words), rng)
             if drawn[Draw.STRIP_PUNCTUATION][place]:
                 text = without_punctuation(text)
+            if drawn[Draw.STRIP_ACCENTS][place]:
+                text = without_accents(text)
             if drawn[Draw.UPPERCASE][place]:
                 text = text.upper()
             elif drawn[Draw.LOWERCASE][place]:

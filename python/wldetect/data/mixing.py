@@ -38,6 +38,7 @@ class Draw(IntEnum):
     FAMILY = 6
     INSERT = 7
     INSERTED = 8
+    STRIP_ACCENTS = 9
 
 
 def hashed(seed: int, epoch: int, draw: Draw, rows: NDArray[np.int64]) -> NDArray[np.uint64]:

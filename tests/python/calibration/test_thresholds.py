@@ -25,7 +25,7 @@ def test_worth_is_what_is_left(answers: list[tuple[float, bool, float]], precisi
     for threshold in (0.0, 0.125, 0.3, 0.5, 1.0, 1.1):
         expected = sum(weight * (is_right - precision) for p, is_right, weight in answers if p >= threshold)
         assert worth.at(np.array([threshold]))[0] == pytest.approx(expected)
-    candidates = worth.candidates((0.0, 1.0))
+    candidates = worth.candidates()
     assert candidates[0] == 0 and candidates[-1] == 1
     between = candidates[1:-1]
     assert len(between) == len(set(probabilities.tolist())) - 1 and not set(between) & set(probabilities)
@@ -41,7 +41,7 @@ def test_the_common_threshold_is_the_best(answers: list[tuple[float, bool, float
     best = worth.at(grid).max()
     assert worth.at(np.array([common]))[0] == pytest.approx(best)
     # The lowest that is as good, of those that tell answers apart.
-    candidates = worth.candidates((0.0, 1.0))
+    candidates = worth.candidates()
     assert (worth.at(candidates)[candidates < common - 1e-4] < best - 1e-12).all()
     # A label without answers has it, and here the other one as well.
     assert own == {"a": common, "b": common}

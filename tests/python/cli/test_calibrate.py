@@ -75,7 +75,7 @@ def test_texts_of_other_languages(model: Path, run: Run, fails: Fails, tmp_path:
     assert "in other languages" in outcome.out and "others unknown" in outcome.out
     found = json.loads((model / "calibration_results.json").read_text(encoding="utf-8"))
     assert (found["other_share"], found["other_texts"]) == (0.3, 9 * 3)
-    assert list(found["ways"]["all"]["familiarity"]) == ["from_evidence", "odds_weights", "least"]
+    assert list(found["ways"]["all"]["long_texts"]) == ["from_evidence", "thresholds"]
     assert WLDetect.load(model).predict("der") is not None
     pq.write_table(pa.table({"text": ["der"], "language": ["deu_Latn"]}), others)
     assert "found none" in fails([*arguments, str(others)])

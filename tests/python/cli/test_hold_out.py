@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wldetect.config import dump_model_config, load_model_config
+from wldetect.data.not_language import generated_texts
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "hold_out.py"
 MODEL = Path(__file__).parents[3] / "configs" / "models" / "starter.yaml"
@@ -45,8 +46,21 @@ def test_whole_sources_or_a_tenth(tmp_path: Path) -> None:
     scored = pq.read_table(output / "sets" / "sentences.parquet").to_pydict()
     assert len(set(scored["text"])) == 111
     assert set(scored["text"]) <= set(held["text"])
+    assert "zxx" not in held["language"]
     words = pq.read_table(output / "sets" / "words2.parquet").to_pydict()
     # Each sentence twice, but for cuts without a letter; punctuation stands inside cuts alone.
     assert 200 <= len(words["text"]) <= 222
     assert "drei, vier" in words["text"]
+    # Made up, of another seed than training has.
+    dataset["sources"].append({"generated": "not_language", "samples": 10})
+    path.write_text(
+        dump_model_config(model.model_copy(update={"languages": {**languages, "zxx": 2}})), encoding="utf-8"
+    )
+    (tmp_path / "train.yaml").write_text(json.dumps(config), encoding="utf-8")
+    subprocess.run([sys.executable, str(SCRIPT), *arguments, "--generated", "30"], capture_output=True, check=True)
+    again = pq.read_table(output / "held_out.parquet").to_pydict()
+    assert again["text"][:171] == held["text"]
+    assert again["language"][171:] == ["zxx"] * 30
+    assert again["text"][171:] == list(generated_texts(43, 30))
+    assert pq.read_table(output / "sets" / "sentences.parquet").to_pydict() == scored
     assert all(len(text.split()) == 2 and text[0] != '"' for text in words["text"])

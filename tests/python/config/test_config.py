@@ -136,7 +136,7 @@ training:
    table: {num_epochs: 0, learning_rate: .03, pull: 2, ngrams_share: .4},
    loss: {name: focal, label_smoothing: .1, focal_gamma: 1, focal_alpha: .25, class_weights: weights.yaml},
    augmentation: {crop: .1, crop_max_words: 3, noise: .2, noise_rate: .3, uppercase: .4, lowercase: .5,
-     strip_punctuation: .6, insert: .7},
+     strip_punctuation: .6, strip_accents: .8, insert: .7},
    precision: bfloat16, compile: true, prefetch_batches: 0, log_every: 10, eval_every: 11, tensorboard: true,
    device: mps}
 evaluation: {data: d, split: test, enabled: false, text_column: x, language_column: y}

@@ -46,6 +46,16 @@ def test_what_is_changed_depends_on_seed_epoch_and_text_alone() -> None:
     assert changed(rows=rows, **keys) == [found[row] for row in rows]
 
 
+def test_accents_are_taken_out() -> None:
+    texts, rows = ["Příliš žluťoučký kůň", "Hôm thứ Hai", "plain", "हिन्दी"], np.arange(4)
+    found = Augmentation(AugmentationConfig(strip_accents=1.0), 1)(texts, rows, 0)
+    assert found == ["Prilis zlutoucky kun", "Hom thu Hai", "plain", "हिन्दी"]
+    assert AugmentationConfig(strip_accents=0.1).active
+    half = Augmentation(AugmentationConfig(strip_accents=0.5), 1)(texts[:1] * 2000, ROWS, 0)
+    assert set(half) == {texts[0], found[0]}
+    assert half.count(found[0]) == pytest.approx(1000, abs=5 * 500**0.5)
+
+
 def test_kinds_of_change_are_drawn_independently() -> None:
     found = changed(uppercase=0.5, strip_punctuation=0.5)
     kinds = Counter((text.isupper(), "," in text) for text in found)

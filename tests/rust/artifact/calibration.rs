@@ -48,7 +48,7 @@ fn what_is_wrong_with_a_calibration_is_said() {
     refused(&calibration(r#"{"all": 1}"#), "calibration.all: expected a JSON object, found 1");
     refused(
         &calibration(r#"{"tokens": {"temperatures": [1]}}"#),
-        r#"calibration.tokens: expected the keys inverse_temperatures, thresholds, familiarity, found "temperatures""#,
+        r#"calibration.tokens: expected the keys inverse_temperatures, thresholds, long_texts, found "temperatures""#,
     );
     refused(&calibration(r#"{"all": {}}"#), "calibration.all.inverse_temperatures: key missing");
     refused(&calibration(r#"{"ngrams": {"inverse_temperatures": [1]}}"#), "calibration.ngrams.thresholds: key missing");
@@ -78,62 +78,23 @@ fn what_is_wrong_with_a_calibration_is_said() {
 }
 
 #[test]
-fn what_is_wrong_with_a_familiarity_is_said() {
+fn what_is_wrong_with_long_texts_is_said() {
     let refuse = |json: &str, expected: &str| {
-        let all = format!(r#"{{"all": {{"inverse_temperatures": [1], "thresholds": {{}}, "familiarity": {json}}}}}"#);
-        refused(&valid().key("calibration", &all), &format!("calibration.all.familiarity{expected}"));
+        let all = format!(r#"{{"all": {{"inverse_temperatures": [1], "thresholds": {{}}, "long_texts": {json}}}}}"#);
+        refused(&valid().key("calibration", &all), &format!("calibration.all.long_texts{expected}"));
     };
     refuse("null", ": expected a JSON object, found null");
-    refuse(r#"{"rows": 1}"#, r#": expected the keys from_evidence, odds_weights, least, found "rows""#);
-    refuse(r#"{"odds_weights": {}, "least": {}}"#, ".from_evidence: key missing");
-    refuse(r#"{"from_evidence": 1, "least": {}}"#, ".odds_weights: key missing");
-    refuse(r#"{"from_evidence": 1, "odds_weights": {}}"#, ".least: key missing");
+    refuse(r#"{"rows": 1}"#, r#": expected the keys from_evidence, thresholds, found "rows""#);
+    refuse(r#"{"thresholds": {}}"#, ".from_evidence: key missing");
+    refuse(r#"{"from_evidence": 1}"#, ".thresholds: key missing");
     for number in ["-1", "1.5", "\"1\""] {
         let expected = format!(".from_evidence: expected a number of rows, 0 or more, found {number}");
-        refuse(&format!(r#"{{"from_evidence": {number}, "odds_weights": {{}}, "least": {{}}}}"#), &expected);
+        refuse(&format!(r#"{{"from_evidence": {number}, "thresholds": {{}}}}"#), &expected);
     }
-    for (number, found) in [("-1", "-1"), ("1e39", "1e+39"), ("null", "null")] {
-        let expected = format!(".odds_weights.eng_Latn: expected a finite number, 0 or more, found {found}");
-        let weights = format!(r#"{{"eng_Latn": {number}}}"#);
-        refuse(&format!(r#"{{"from_evidence": 1, "odds_weights": {weights}, "least": {{}}}}"#), &expected);
-    }
-    let least = |json: &str| format!(r#"{{"from_evidence": 1, "odds_weights": {{}}, "least": {json}}}"#);
-    refuse(&least("[]"), ".least: expected a JSON object, found []");
-    refuse(&least(r#"{"fra_Latn": 1}"#), r#".least: expected languages of the table, found "fra_Latn""#);
-    refuse(&least(r#"{"eng_Latn": true}"#), ".least.eng_Latn: expected a finite number, found true");
-    refuse(&least(r#"{"eng_Latn": -1e39}"#), ".least.eng_Latn: expected a finite number, found -1e+39");
-}
-
-#[test]
-fn familiarity_is_of_texts_of_much_evidence() -> wldetect::Result<()> {
-    let plain = valid();
-    let probe = load(&plain, Features::Tokens);
-    let mut workspace = probe.workspace();
-    let Answer::Language(best) = probe.detect("uno uno")? else { panic!("no language") };
-    let logits = probe.logits_with("uno uno", &mut workspace)?.expect("known words").0;
-    let (logit, code) = (logits[best.language], LANGUAGES[best.language]);
-    let odds = (best.probability / (1.0 - best.probability)).ln();
-    // Just enough, and not: of the logit alone, and with the odds.
-    for (from, weight, least, known) in [
-        (2, 0.0, logit - 1e-3, true),
-        (2, 0.0, logit + 1e-3, false),
-        (3, 0.0, logit + 1e-3, true),
-        (0, 2.0, logit + 2.0 * odds - 1e-3, true),
-        (0, 2.0, logit + 2.0 * odds + 1e-3, false),
-    ] {
-        let json = serde_json::json!({"tokens": {"inverse_temperatures": [1], "thresholds": {}, "familiarity":
-            {"from_evidence": from, "odds_weights": {code: weight}, "least": {code: least}}}});
-        let detector = load(&plain.clone().key("calibration", &json.to_string()), Features::Tokens);
-        let expected = match known {
-            true => Answer::Language(best),
-            false => Answer::Unknown { probability: best.probability },
-        };
-        assert_eq!(detector.detect("uno uno")?, expected, "{from} {weight} {least}");
-        // Who asks for a threshold asks for nothing else.
-        let detector = detector.answering(Hidden::Unknown, Some(0.0))?;
-        assert_eq!(detector.detect("uno uno")?, Answer::Language(best));
-    }
-    Ok(())
+    let thresholds = |json: &str| format!(r#"{{"from_evidence": 1, "thresholds": {json}}}"#);
+    refuse(&thresholds("[]"), ".thresholds: expected a JSON object, found []");
+    refuse(&thresholds(r#"{"fra_Latn": 1}"#), r#".thresholds: expected languages of the table, found "fra_Latn""#);
+    refuse(&thresholds(r#"{"eng_Latn": 2}"#), ".thresholds.eng_Latn: expected a number from 0 to 1, found 2");
 }
 
 #[test]
@@ -233,7 +194,7 @@ struct Case {
     features: Features,
     temperatures: Vec<f32>,
     thresholds: Vec<Option<f32>>,
-    familiarity: Option<(usize, Vec<f32>, Vec<f32>)>,
+    long_texts: Option<(usize, Vec<f32>)>,
     hidden: Vec<bool>,
     report: Hidden,
     threshold: Option<f32>,
@@ -242,24 +203,23 @@ struct Case {
 fn cases() -> impl Strategy<Value = Case> {
     let temperature = prop_oneof![Just(1.0_f32), 0.01_f32..20.0];
     let threshold = prop_oneof![0.0_f32..=1.0, 0.3_f32..0.6];
-    let weights = prop::collection::vec(prop_oneof![Just(0.0_f32), 0.0_f32..3.0], LANGUAGES.len());
-    let least = prop::collection::vec(-4.0_f32..8.0, LANGUAGES.len());
+    let long = prop::collection::vec(threshold.clone(), LANGUAGES.len());
     (
         prop::sample::select(DType::ALL.to_vec()),
         prop::sample::select(Features::ALL.to_vec()),
         prop::collection::vec(temperature, 1..5),
         prop::collection::vec(prop::option::of(threshold.clone()), LANGUAGES.len()),
-        prop::option::of((0_usize..5, weights, least)),
+        prop::option::of((0_usize..5, long)),
         prop::collection::vec(any::<bool>(), LANGUAGES.len()),
         prop::sample::select(Hidden::ALL.to_vec()),
         prop::option::of(threshold),
     )
-        .prop_map(|(dtype, features, temperatures, thresholds, familiarity, hidden, report, threshold)| Case {
+        .prop_map(|(dtype, features, temperatures, thresholds, long_texts, hidden, report, threshold)| Case {
             dtype,
             features,
             temperatures,
             thresholds,
-            familiarity,
+            long_texts,
             hidden,
             report,
             threshold,
@@ -273,19 +233,18 @@ proptest! {
     /// without a calibration.
     #[test]
     fn answers_are_those_of_the_oracle(case in cases(), threads in 1_usize..4) {
-        let Case { dtype, features, temperatures, thresholds, familiarity, hidden, report, threshold } = case;
+        let Case { dtype, features, temperatures, thresholds, long_texts, hidden, report, threshold } = case;
         let named: serde_json::Map<String, serde_json::Value> = LANGUAGES.iter().zip(&thresholds)
             .filter_map(|(name, threshold)| threshold.map(|threshold| (name.to_string(), threshold.into())))
             .collect();
         let mut json = serde_json::json!({
             features.name(): {"inverse_temperatures": temperatures, "thresholds": named}
         });
-        if let Some((from, weights, least)) = &familiarity {
-            let named = |numbers: &[f32]| -> serde_json::Map<String, serde_json::Value> {
-                LANGUAGES.iter().zip(numbers).map(|(name, &number)| (name.to_string(), number.into())).collect()
-            };
-            json[features.name()]["familiarity"] =
-                serde_json::json!({"from_evidence": from, "odds_weights": named(weights), "least": named(least)});
+        if let Some((from, thresholds)) = &long_texts {
+            let named: serde_json::Map<String, serde_json::Value> = LANGUAGES.iter().zip(thresholds)
+                .map(|(name, &threshold)| (name.to_string(), threshold.into()))
+                .collect();
+            json[features.name()]["long_texts"] = serde_json::json!({"from_evidence": from, "thresholds": named});
         }
         let codes = LANGUAGES.into_iter().zip(&hidden).filter_map(|(name, &is)| is.then_some(name));
         let codes: Vec<&str> = codes.collect();
@@ -299,8 +258,8 @@ proptest! {
             inverse_temperatures: &temperatures,
             thresholds: &thresholds.iter().map(|own| threshold.or(*own).unwrap_or(0.0)).collect::<Vec<_>>(),
             hidden: &hidden.iter().map(|&is| is && report == Hidden::Unknown).collect::<Vec<_>>(),
-            familiarity: familiarity.as_ref().filter(|_| threshold.is_none())
-                .map(|(from, weights, least)| (*from, weights.as_slice(), least.as_slice())),
+            long_texts: long_texts.as_ref().filter(|_| threshold.is_none())
+                .map(|(from, thresholds)| (*from, thresholds.as_slice())),
         };
         let mut workspace = plain.workspace();
         let batch = detector.detect_batch(&TEXTS, Some(threads)).expect("known words");
@@ -318,8 +277,7 @@ proptest! {
             }
             let language = argmax(logits).expect("a language");
             let probability = found[language];
-            let Some(known) = rule.answers(language, logits[language], probability, evidence) else { continue };
-            prop_assert_eq!(answer, match known {
+            prop_assert_eq!(answer, match rule.answers(language, probability, evidence) {
                 true => Answer::Language(Detection { language, probability }),
                 false => Answer::Unknown { probability },
             }, "{:?}", text);
