@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,17 +27,17 @@ class Options:
     """What a load function may need.
 
     Attributes:
-        model_path: the model directory of this package.
+        model_path: the model directory of this package; None: the model inside it.
         table: dtype of the table to load from it.
         features: the families of its rows to detect with.
-        tokenizer: a tokenizer.json, for the reference implementation, which would download one.
+        tokenizer: a tokenizer.json, for the reference implementation, which would download one; None: there is none.
         threads: how many threads to use.
     """
 
-    model_path: Path
+    model_path: Path | None
     table: Literal["e3m4", "e4m3fn", "float32"]
     features: Literal["all", "tokens", "ngrams"]
-    tokenizer: Path
+    tokenizer: Path | None
     threads: int
 
 
@@ -84,6 +85,15 @@ class Peer:
     note: str = ""
 
 
+def _reported_languages(detector: Any, table: str) -> list[str]:
+    """Its labels, without those that are no language or hidden: it answers ``und`` for these."""
+    name = "lookup_table_float32" if table == "float32" else f"lookup_table_fp8_{table}"
+    with (Path(detector.path) / f"{name}.safetensors").open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    hidden = json.loads(header["__metadata__"].get("hidden_languages", "[]"))
+    return [label for label in detector.languages if label not in {*hidden, "zxx"}]
+
+
 def _predict(options: Options) -> Loaded:
     from wldetect import WLDetect
 
@@ -91,7 +101,7 @@ def _predict(options: Options) -> Loaded:
     return Loaded(
         lambda texts: detector.predict(texts, threads=options.threads),
         lambda answers: [answer and answer[0] for answer in answers],
-        lambda: detector.languages,
+        lambda: _reported_languages(detector, options.table),
     )
 
 
@@ -108,11 +118,15 @@ def _predict_arrays(options: Options) -> Loaded:
         return [languages[label] if label >= 0 else None for label in labels.tolist()]
 
     return Loaded(
-        lambda texts: detector.predict_arrays(texts, threads=options.threads), codes, lambda: detector.languages
+        lambda texts: detector.predict_arrays(texts, threads=options.threads),
+        codes,
+        lambda: _reported_languages(detector, options.table),
     )
 
 
 def _reference(options: Options) -> Loaded:
+    if options.tokenizer is None:
+        raise UnavailableError("needs a tokenizer.json: --tokenizer names none, and the model has none")
     from tokenizers import Tokenizer
 
     # Its own package of the same name.

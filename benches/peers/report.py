@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from adapters import THIS_PACKAGE, Peer
+from adapters import THIS_PACKAGE
+from bench import Detector
+from record import table
 
-__all__ = ["LEAST_RIGHT", "Measured", "Setting", "as_json", "as_markdown", "slug"]
+__all__ = ["LEAST_RIGHT", "Measured", "Setting", "as_json", "as_markdown"]
 
 # Of the texts in a language it knows, a detector that gets less than this right was called wrongly, or is broken.
 LEAST_RIGHT = 0.5
@@ -52,19 +54,13 @@ class Setting:
 
 
 @dataclass
-class Measured:
+class Measured(Detector):
     """A peer and what its runs gave.
 
     Attributes:
-        peer: which.
-        problem: why there are no runs, in one line; empty when there are.
-        about: what the worker says of the installation.
         runs: results of the worker by number of threads, one a round.
     """
 
-    peer: Peer
-    problem: str = ""
-    about: dict[str, Any] = field(default_factory=dict)
     runs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
 
     def counted(self, threads: int) -> list[dict[str, Any]]:
@@ -87,12 +83,6 @@ class Measured:
         return ""
 
 
-def slug(cpu: str) -> str:
-    """``cpu`` as part of a file name."""
-    words = "".join(letter if letter.isalnum() else " " for letter in cpu.lower()).split()
-    return "-".join(word for word in words if word not in ("r", "tm", "cpu", "processor")) or "unknown-cpu"
-
-
 def _speed(run: Mapping[str, Any]) -> float:
     return float(run["texts"]) / float(run["wall_s"])
 
@@ -111,13 +101,6 @@ def _ratio(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]
         return "-"
     seconds, other = (min(run[clock] / run["texts"] for run in runs) for runs in (ours, theirs))
     return f"{other / seconds:.2f}x"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
-    # A bar would end the cell.
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
 
 
 def _speeds(measured: Sequence[Measured], threads: int) -> str:
@@ -151,7 +134,7 @@ def _speeds(measured: Sequence[Measured], threads: int) -> str:
             f"{best['right'] / best['asked']:.1%}",
             "; ".join(remarks),
         ])  # fmt: skip
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _costs(measured: Sequence[Measured]) -> str:
@@ -179,7 +162,7 @@ def _costs(measured: Sequence[Measured]) -> str:
         ])  # fmt: skip
     head = ["detector", "version", "Python", "languages", "import ms", "load ms", "memory MB", "peak MB", "disk MB",
             "dependencies MB"]  # fmt: skip
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def as_markdown(setting: Setting, measured: Sequence[Measured]) -> str:

@@ -1,4 +1,4 @@
-"""One detector in a fresh process: import, load, detect. Started by compare.py with the detector's own interpreter.
+"""One detector in a fresh process: import, load, detect. Started by bench.py with the detector's own interpreter.
 
 Reads a JSON description of the run and writes a JSON result; see `Job` and `run`. Peers print what they like: standard
 output is not read.
@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from adapters import Options, UnavailableError, peer_named
+from adapters import Loaded, Options, Peer, UnavailableError, peer_named
 from codes import score
+
+# What a run is for: what the detector is, how fast it is, or what it answers.
+Kind = Literal["describe", "time", "answer"]
 
 
 @dataclass(frozen=True)
@@ -28,21 +31,23 @@ class Job:
 
     Attributes:
         peer: the name of the peer.
+        kind: what it is for.
         threads: how many threads, and how many CPUs.
-        model_path: the model directory of this package.
+        model_path: the model directory of this package; None: the model inside it.
         table: dtype of its table.
         features: the families of its rows to detect with.
-        tokenizer: the tokenizer.json for the reference implementation.
-        warm: JSON list of texts that are detected before the clock starts.
-        texts: JSON object of "texts" and "labels"; None: nothing is timed.
+        tokenizer: the tokenizer.json for the reference implementation; None: there is none.
+        warm: JSON list of texts that are detected beforehand, before any clock starts.
+        texts: JSON object of "texts" and, to time, "labels"; None to describe.
     """
 
     peer: str
+    kind: Kind
     threads: int
-    model_path: str
+    model_path: str | None
     table: Literal["e3m4", "e4m3fn", "float32"]
     features: Literal["all", "tokens", "ngrams"]
-    tokenizer: str
+    tokenizer: str | None
     warm: str
     texts: str | None
 
@@ -82,32 +87,35 @@ def this_package(options: Options) -> dict[str, Any]:
     import wldetect
 
     package = Path(wldetect.__file__).parent
-    files = [file for file in package.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
-    # The other files belong to training and evaluation.
+    inside = package / "model"
+    files = {file for file in package.rglob("*") if file.is_file() and "__pycache__" not in file.parts}
+    # The other files of a model directory belong to training and evaluation.
     needed = (f"lookup_table_fp8_{options.table}.*", f"lookup_table_{options.table}.*", "ngram_table*", "tokenizer*")
-    model = {file for pattern in needed for file in options.model_path.glob(pattern) if file.is_file()}
+    model_path = inside if options.model_path is None else options.model_path
+    model = {file for pattern in needed for file in model_path.glob(pattern) if file.is_file()}
+    code = {file for file in files if inside not in file.parents}
     level = getattr(wldetect._core, "kernel_level", None)
     return {
         "versions": {"wldetect": wldetect.__version__},
-        "sizes": {"own": sum(file.stat().st_size for file in (*files, *model)), "dependencies": 0},
+        "sizes": {"own": sum(file.stat().st_size for file in code | model), "dependencies": 0},
         "kernel": level() if callable(level) else level,
     }
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Import, load, detect a first text, 1,000 more, and then, on the clock, the texts.
+    """Import, load, detect a first text and those to warm up with; then what the run is for.
 
-    The result has times in seconds and sizes in bytes; "unavailable" alone when the peer cannot run here.
+    To time, the result has times in seconds and sizes in bytes; to answer, "codes", a code or None for each text. It
+    is "unavailable" alone when the peer cannot run here.
     """
     if hasattr(os, "sched_setaffinity"):
         # As many CPUs as threads, so that neither more threads nor moves between CPUs can blur the comparison.
         cpus = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cpus[-job.threads :])
     peer = peer_named(job.peer)
-    options = Options(Path(job.model_path), job.table, job.features, Path(job.tokenizer), job.threads)
-    warm: list[str] = json.loads(Path(job.warm).read_text(encoding="utf-8"))
-    if peer.one_line:
-        warm = [_one_line(text) for text in warm]
+    model_path, tokenizer = (None if path is None else Path(path) for path in (job.model_path, job.tokenizer))
+    options = Options(model_path, job.table, job.features, tokenizer, job.threads)
+    warm = _readable(peer, json.loads(Path(job.warm).read_text(encoding="utf-8")))
 
     begun = time.perf_counter()
     for module in peer.modules:
@@ -120,33 +128,41 @@ def run(job: Job) -> dict[str, Any]:
     loaded.detect(warm[:1])
     ready = time.perf_counter()
     loaded.detect(warm[1:])
-    result: dict[str, Any] = {
-        "import_s": imported - begun,
-        "load_s": ready - imported,
-        "memory": memory(),
-    }
-    languages = sorted(set(loaded.languages()))
-    if job.texts is None:
-        about = this_package(options) if peer.requirement is None else distributions(peer.own)
-        if peer.name == "reference":
-            about["sizes"]["own"] += options.tokenizer.stat().st_size
-        return result | about | {"languages": languages, "python": platform.python_version()}
+    costs = {"import_s": imported - begun, "load_s": ready - imported, "memory": memory()}
+    # Not before memory is measured.
+    data = {} if job.texts is None else json.loads(Path(job.texts).read_text(encoding="utf-8"))
+    match job.kind:
+        case "describe":
+            return costs | describe(peer, options, loaded)
+        case "time":
+            return costs | time_texts(peer, loaded, data["texts"], data["labels"])
+        case "answer":
+            return {"codes": loaded.codes(loaded.detect(_readable(peer, data["texts"])))}
 
-    data = json.loads(Path(job.texts).read_text(encoding="utf-8"))
-    count = len(data["texts"]) if peer.most_texts is None else min(peer.most_texts, len(data["texts"]))
-    texts: list[str] = data["texts"][:count]
-    if peer.one_line:
-        texts = [_one_line(text) for text in texts]
+
+def describe(peer: Peer, options: Options, loaded: Loaded) -> dict[str, Any]:
+    """What is installed, which languages it knows, and the version of Python."""
+    about = this_package(options) if peer.requirement is None else distributions(peer.own)
+    if peer.name == "reference" and options.tokenizer is not None:
+        about["sizes"]["own"] += options.tokenizer.stat().st_size
+    return about | {"languages": sorted(set(loaded.languages())), "python": platform.python_version()}
+
+
+def time_texts(peer: Peer, loaded: Loaded, all_texts: list[str], labels: list[str]) -> dict[str, Any]:
+    """How long detecting took, how much was detected, and how much of it rightly."""
+    count = len(all_texts) if peer.most_texts is None else min(peer.most_texts, len(all_texts))
+    texts = _readable(peer, all_texts[:count])
     n_bytes = sum(len(text.encode()) for text in texts)
     cpu, wall = time.process_time(), time.perf_counter()
     answers = loaded.detect(texts)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    right, asked = score(loaded.codes(answers), data["labels"][:count], languages)
-    return result | {"texts": count, "bytes": n_bytes, "wall_s": wall, "cpu_s": cpu, "right": right, "asked": asked}
+    right, asked = score(loaded.codes(answers), labels[:count], loaded.languages())
+    return {"texts": count, "bytes": n_bytes, "wall_s": wall, "cpu_s": cpu, "right": right, "asked": asked}
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.splitlines())
+def _readable(peer: Peer, texts: list[str]) -> list[str]:
+    """``texts`` as ``peer`` takes them."""
+    return [" ".join(text.splitlines()) for text in texts] if peer.one_line else texts
 
 
 def main() -> int:

@@ -14,11 +14,17 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benches" / "peers"))
 
+import bench
 import compare
 import environments
-from adapters import Peer, UnavailableError, peer_named
+import texts
+import worker
+from adapters import Options, Peer, UnavailableError, peer_named
 from codes import language_key, score
-from report import Measured, Setting, as_json, as_markdown, slug
+from record import slug
+from report import Measured, Setting, as_json, as_markdown
+
+import wldetect
 
 MakeModel = Callable[..., Path]
 SETTING = Setting(
@@ -146,11 +152,11 @@ def test_a_peer_that_cannot_be_installed_is_named_with_the_reason(
     def fail(*_arguments: object) -> Path:
         raise UnavailableError("pip install eldc: no such package")
 
-    monkeypatch.setattr(compare, "environment_for", fail)
-    monkeypatch.setattr(compare, "find_python", lambda _version: Path(sys.executable))
+    monkeypatch.setattr(bench, "environment_for", fail)
+    monkeypatch.setattr(bench, "find_python", lambda _version: Path(sys.executable))
     options = compare.parse(["--data", str(data), "--model-path", str(model)])
     failed = Measured(peer_named("eldc"))
-    compare.prepare(compare.Bench(options, tmp_path), [failed], tmp_path / "warm.json")
+    bench.prepare(bench.Bench(options, tmp_path), [failed], tmp_path / "warm.json")
     text = as_markdown(SETTING, [measured("wldetect", a_run(0.1)), failed])
     assert row(text, "eldc")[-1] == "pip install eldc: no such package"
 
@@ -160,8 +166,36 @@ def test_a_peer_that_breaks_is_named_with_the_last_line_of_its_error(model: Path
     broken = Measured(peer_named("wldetect"))
     warm = tmp_path / "warm.json"
     warm.write_text('["one", "uno"]')
-    compare.prepare(compare.Bench(options, tmp_path), [broken], warm)
+    bench.prepare(bench.Bench(options, tmp_path), [broken], warm)
     assert "FileNotFoundError" in broken.problem and str(tmp_path) not in broken.problem
+
+
+def options_of(model: Path | None) -> Options:
+    return Options(model, "e3m4", "all", None, 1)
+
+
+@pytest.mark.parametrize("name", ["wldetect", "wldetect-arrays"])
+def test_hidden_languages_and_what_is_no_language_are_not_known(make_model_dir: MakeModel, name: str) -> None:
+    words = {"one": [2.0, 0.0, 0.0], "uno": [0.0, 2.0, 0.0], "7": [0.0, 0.0, 2.0]}
+    model = make_model_dir(["eng_Latn", "spa_Latn", "zxx"], words, more={"hidden_languages": '["spa_Latn"]'})
+    loaded = peer_named(name).load(options_of(model))
+    assert list(loaded.languages()) == ["eng_Latn"]
+    answers = loaded.codes(loaded.detect(["one", "uno", "7", ""]))
+    assert [answer and language_key(answer) for answer in answers[::2]] == ["eng", "zxx"]
+
+
+def test_the_reference_needs_a_tokenizer() -> None:
+    with pytest.raises(UnavailableError, match=r"needs a tokenizer.json"):
+        peer_named("reference").load(options_of(None))
+
+
+def test_of_this_package_only_the_model_in_use_is_counted(model: Path) -> None:
+    package = Path(wldetect.__file__).parent
+    sizes = [worker.this_package(options_of(path))["sizes"]["own"] for path in (package / "model", None, model)]
+    assert sizes[0] == sizes[1]
+    used = sum((model / name).stat().st_size for name in ("lookup_table_fp8_e3m4.safetensors", "tokenizer.json"))
+    code = [file for file in package.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+    assert sizes[2] == used + sum(file.stat().st_size for file in code if package / "model" not in file.parents)
 
 
 def test_environments_are_used_again_until_the_requirement_changes(
@@ -189,15 +223,15 @@ def test_environments_are_used_again_until_the_requirement_changes(
 
 
 def test_texts_to_warm_up_with_are_not_timed() -> None:
-    texts = [f"text {number}" for number in range(5000)]
+    all_texts = [f"text {number}" for number in range(5000)]
     labels = ["eng_Latn", "fra_Latn"] * 2500
-    warm, timed, truth = compare.choose(texts, labels, ["eng_Latn"], 100)
+    warm, timed, truth = texts.choose(all_texts, labels, ["eng_Latn"], 100)
     assert (len(warm), len(timed), set(truth)) == (1000, 100, {"eng_Latn"})
     assert not set(warm) & set(timed)
     assert {int(text.split()[1]) % 2 for text in (*warm, *timed)} == {0}
-    assert compare.choose(texts, labels, ["eng_Latn"], 100) == (warm, timed, truth)
+    assert texts.choose(all_texts, labels, ["eng_Latn"], 100) == (warm, timed, truth)
     with pytest.raises(SystemExit, match="only 0 texts"):
-        compare.choose(texts, labels, ["deu_Latn"], None)
+        texts.choose(all_texts, labels, ["deu_Latn"], None)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +239,7 @@ def test_texts_to_warm_up_with_are_not_timed() -> None:
     [
         (["--data", "none.parquet"], "--data: there is no file none.parquet"),
         (["--model-path", "none"], "--model-path: there is no directory none"),
+        (["--tokenizer", "none.json"], "--tokenizer: there is no file none.json"),
         (["--limit", "0"], "expected at least 1, found 0"),
         (["--threads", "4096"], "4096 asked for"),
         (["--peers", "nobody"], "invalid choice: 'nobody'"),
@@ -221,7 +256,7 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"text": ["a"], "iso_639_3": ["eng"]}), path)
     with pytest.raises(SystemExit, match="expected a column 'iso_15924', found text, iso_639_3"):
-        compare.read_texts(path)
+        texts.read_texts(path)
 
 
 @pytest.mark.parametrize(
