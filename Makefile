@@ -11,10 +11,10 @@ UNTELLABLE := acm_Arab acq_Arab ajp_Arab ars_Arab bos_Cyrl cjy_Hans dyu_Latn fat
 SOURCES := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-quick lint format wheel bench peers measure short default-model clean
+.PHONY: help train test test-quick lint format wheel bench peers peers-accuracy measure short default-model clean
 
 help: ## Show what can be made
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 train: $(VENV)/.training ## Install, train the starter model, evaluate it, and detect with it
 	$(BIN)/wldetect train
@@ -58,6 +58,9 @@ bench: ## Run the criterion benchmarks
 
 peers: $(VENV)/.training ## Compare with other detectors (MODEL=directory FLORES=dev.parquet); installs them with pip
 	$(BIN)/python benches/peers/compare.py --model-path "$(MODEL)" --data "$(FLORES)"
+
+peers-accuracy: $(VENV)/.training ## Accuracy beside other detectors' (FLORES=dev.parquet, MODEL=directory if any)
+	$(BIN)/python benches/peers/accuracy.py $(if $(MODEL),--model-path "$(MODEL)") --data "$(FLORES)"
 
 measure: $(VENV)/.training ## Print the numbers of the README (DATA=corpora FLORES=dev.parquet)
 	$(BIN)/python scripts/measure_training.py --data "$(DATA)" --flores "$(FLORES)"

@@ -68,7 +68,7 @@ class Peer:
         own: its own distributions; whatever else pip installs counts as dependencies.
         parallel: whether it has a way of its own to use several threads.
         one_line: whether it refuses line breaks, which are then replaced by spaces beforehand.
-        most_texts: how many texts it is given at most, because it is slow.
+        most_texts: how many texts it is timed on at most, because it is slow; None: it is not.
         python: the Python version it needs, if not any.
         note: how it was called, where there is a choice.
     """

@@ -36,6 +36,12 @@ class Detector:
     problem: str = ""
     about: dict[str, Any] = field(default_factory=dict)
 
+    def versions(self) -> str:
+        """Its own distributions with their versions."""
+        own = self.peer.own
+        found = sorted(self.about.get("versions", {}).items())
+        return ", ".join(f"{name} {version}" for name, version in found if self.peer.requirement is None or name in own)
+
 
 class Bench:
     """Runs workers, one at a time, with their files in a temporary directory."""

@@ -1,4 +1,4 @@
-"""Language codes of different detectors, compared loosely: enough to see that a detector works, no more.
+"""Language codes of different detectors, compared loosely.
 
 ISO 639-1, ISO 639-3 and a few codes of their own meet at the ISO 639-3 macrolanguage where there is one. Scripts are
 ignored.

@@ -149,8 +149,7 @@ def _costs(measured: Sequence[Measured]) -> str:
         now = [place["now"] for place in memory if place["now"] is not None]
         rows.append([
             one.peer.name,
-            ", ".join(f"{name} {version}" for name, version in sorted(one.about["versions"].items())
-                      if one.peer.requirement is None or name in one.peer.own),
+            one.versions(),
             one.about["python"],
             str(len(one.about["languages"])),
             _number(1e3 * min(run["import_s"] for run in runs)),

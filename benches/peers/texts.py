@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["choose", "read_texts"]
+__all__ = ["choose", "even_order", "read_texts"]
 
 # Detected before the clock starts; not among the timed texts.
 WARM = 1000
@@ -48,3 +49,18 @@ def choose(
         raise SystemExit(f"only {len(rows)} texts have one of the {len(known)} labels")
     timed = rows[warm:][:limit]
     return [text for text, _ in rows[:warm]], [text for text, _ in timed], [label for _, label in timed]
+
+
+def even_order(labels: Sequence[str]) -> list[int]:
+    """The positions of all texts, in random order, so that every beginning has as many of each label as of any other.
+
+    Labels that run out of texts are left behind. The same is true of what remains when labels are left out.
+    """
+    order = list(range(len(labels)))
+    random.Random(SEED).shuffle(order)
+    seen: Counter[str] = Counter()
+    turn = {}
+    for position in order:
+        turn[position] = seen[labels[position]]
+        seen[labels[position]] += 1
+    return sorted(order, key=turn.__getitem__)
