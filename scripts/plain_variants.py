@@ -12,8 +12,8 @@ writes: vowel signs of Indic scripts and of Thai are as much of a word as its co
 who writes Arabic or Hebrew with points does so on purpose. So do й and ї, which have keys of their own; their marks are
 of Unicode's making. Latin letters with strokes, hooks and tails, and ligatures, become the letters of an English
 keyboard that are commonly written for them (wldetect.data.accents); Cyrillic ones (қ, ң, һ, ...) stay, for which letter
-is written instead depends on the language. Of punctuation, apostrophes, hyphens and middle dots within words stay, as do
-Tibetan dots between syllables and four Burmese signs that are words. Texts of which nothing is left are left out.
+is written instead depends on the language. Of punctuation, apostrophes, hyphens and middle dots within words stay, as
+do Tibetan dots between syllables and four Burmese signs that are words. Texts of which nothing is left are left out.
 
 example: python scripts/plain_variants.py data/flores/dev.parquet --output data/flores/variants
 """

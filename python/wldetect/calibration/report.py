@@ -91,7 +91,8 @@ def format_calibration(result: CalibrationResult) -> str:
     lines = [f"{result.texts:,} texts and crops of {labels} of {len(result.texts_by_label)} labels"]
     others = f"; {result.other_texts:,} in other languages" if result.other_texts else ""
     lines[0] += others
-    heading = "rows    texts        accuracy  error before  after  unknown  right answers lost"
+    width = max(len(name) for one in result.ways.values() for name in one.lengths)
+    heading = f"rows    {'texts':<{width}}  accuracy  error before  after  unknown  right answers lost"
     lines.append(heading + ("  others unknown" if others else ""))
     for way, one in result.ways.items():
         for name, found in one.lengths.items():
@@ -100,7 +101,7 @@ def format_calibration(result: CalibrationResult) -> str:
                 continue
             errors = [one.expected_calibration_error or 0.0 for one in (found.before, after)]
             lines.append(
-                f"{way:<6}  {name:<11}  {100 * after.accuracy:>8.2f}  {errors[0]:>12.4f}  {errors[1]:.4f}"
+                f"{way:<6}  {name:<{width}}  {100 * after.accuracy:>8.2f}  {errors[0]:>12.4f}  {errors[1]:.4f}"
                 f"  {100 * found.unknown:>6.2f}  {100 * found.lost:>18.2f}"
                 + ("" if found.others_unknown is None else f"  {100 * found.others_unknown:>14.2f}")
             )

@@ -41,7 +41,7 @@ def test_noisy_copies_are_of_whole_texts_and_count_half() -> None:
     sample = draw_sample(LabelledTexts([words, "no no no"], ["a", "b"], "own"), LABELS, 500, 1)
     noisy = with_noise(sample, 1)
     assert noisy.texts[: len(sample.texts)] == sample.texts
-    assert [name for name in map(length_name, (0, *(-rate for rate in NOISE)))] == [
+    assert list(map(length_name, (0, *(-rate for rate in NOISE)))) == [
         "whole texts",
         "whole, 10 % noise",
         "whole, 25 % noise",
