@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wldetect import WLDetect, __version__
+from wldetect.calibration.prior import label_prior, with_prior
 from wldetect.calibration.temperature import Likelihoods, fit_inverse_temperatures
 from wldetect.calibration.texts import Sample, draw_sample, length_name, with_noise, with_others
 from wldetect.calibration.thresholds import choose_thresholds
@@ -175,6 +176,8 @@ def calibrate(
         languages = detector.languages
         if sample is None:
             sample = draw_sample(texts, languages, samples_per_label, seed)
+            if (prior := label_prior(metadata, languages)) is not None:
+                sample = with_prior(sample, prior)
             if others is not None:
                 drawn = with_noise(sample, seed)
                 sample = with_others(drawn, others, languages, samples_per_label, seed, other_share)
