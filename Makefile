@@ -75,7 +75,7 @@ default-model: $(VENV)/.training ## Train the model inside the package anew (the
 	$(BIN)/wldetect train --config configs/training/default.yaml --no-eval \
 	  --set 'dataset.held_out=[artifacts/held-out/held_out.parquet]' --set output.artifacts_dir=artifacts/default-held-out
 	$(BIN)/wldetect calibrate --model-path artifacts/default-held-out --data artifacts/held-out/held_out.parquet \
-	  --precision 0.05 --others artifacts/outside/calibrate.parquet
+	  --precision 0.03 --others artifacts/outside/calibrate.parquet --other-share 0.2
 	$(BIN)/wldetect train --config configs/training/default.yaml
 	$(BIN)/python scripts/copy_calibration.py artifacts/default-held-out artifacts/default
 	$(BIN)/wldetect eval --model-path artifacts/default
