@@ -7,6 +7,7 @@ use crate::answers::{Answer, Calibration, Detection, Hidden, UNKNOWN};
 use crate::artifact::{Artifact, Metadata, NgramArtifact, sha256};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
+use crate::letterless::{NOT_LANGUAGE, is_letterless};
 use crate::ngrams::{self, LogitScratch, add_logits};
 use crate::pooling::{Scratch, best_with, pool_with, softmax_with};
 use crate::table::DType;
@@ -45,11 +46,16 @@ impl Features {
     }
 }
 
+/// The logit of [`NOT_LANGUAGE`] for a text without letters, beside 0 for every language: a probability of 1, at any
+/// temperature a model comes with.
+const NO_LETTERS: f32 = 1e4;
+
 /// A loaded model. Shared freely between threads.
 pub struct Detector {
     artifact: Artifact,
     features: Features,
     ngrams: Option<NgramArtifact>,
+    not_language: Option<usize>,
     tokenizer: Tokenizer,
     calibration: Calibration,
     kernel: Kernel,
@@ -91,8 +97,9 @@ impl Detector {
         };
         let tokenizer = Tokenizer::open(directory, &artifact.metadata().tokenizer_sha256)?;
         let calibration = calibration(artifact.metadata(), features, Hidden::Unknown, None)?;
+        let not_language = artifact.metadata().languages.iter().position(|language| language == NOT_LANGUAGE);
         let (fingerprint, workspaces) = (OnceLock::new(), Workspaces::new());
-        Ok(Self { artifact, features, ngrams, tokenizer, calibration, kernel, fingerprint, workspaces })
+        Ok(Self { artifact, features, ngrams, not_language, tokenizer, calibration, kernel, fingerprint, workspaces })
     }
 
     /// With other answers: hidden languages as `hidden` says, and `threshold` (`None`: the model's own) as the least
@@ -205,9 +212,17 @@ impl Detector {
     }
 
     /// Leaves the logits of `text` in `workspace.scores`; gives the number of token rows that were pooled, or of n-gram
-    /// rows where they alone are used, and at least 1. `None` when there is nothing to pool.
+    /// rows where they alone are used, and at least 1. `None` when there is nothing to pool. Of a text without letters
+    /// nothing is pooled, if the model has the label [`NOT_LANGUAGE`].
     fn pool(&self, text: &str, workspace: &mut Workspace) -> Result<Option<usize>> {
         let Workspace { tokenizing, ids, pooling, extracting, ngram_rows, ngram_logits, scores } = workspace;
+        if let Some(language) = self.not_language
+            && is_letterless(text)
+        {
+            scores.fill(0.0);
+            scores[language] = NO_LETTERS;
+            return Ok(Some(1));
+        }
         let metadata = self.metadata();
         let pooled = match self.features {
             Features::All | Features::Tokens => {

@@ -25,6 +25,7 @@ pub mod detector;
 pub mod error;
 pub mod fp8;
 pub mod kernel;
+pub mod letterless;
 pub mod ngrams;
 mod pieces;
 pub mod pooling;

@@ -50,8 +50,9 @@ def length_name(length: int) -> str:
 def draw_sample(texts: LabelledTexts, languages: Sequence[str], most: int, seed: int) -> Sample:
     """Choose at most ``most`` texts of each label, and crop each to as many words as `LENGTHS` says, as training does.
 
-    A crop that is the whole text is not taken twice. What is chosen and how it is cropped follows from the seed, the
-    label and the place of a text among those of its label.
+    A crop that is the whole text is not taken twice, and what has no letters not at all: no model says what that is.
+    What is chosen and how it is cropped follows from the seed, the label and the place of a text among those of its
+    label.
 
     Args:
         texts: held-out texts; those of other labels than ``languages`` are left out.
@@ -74,8 +75,10 @@ def draw_sample(texts: LabelledTexts, languages: Sequence[str], most: int, seed:
         for place in sorted(places):
             rng = random.Random(f"{seed} {label} {place}")
             crops = {length: crop(own[place], length, rng) for length in LENGTHS}
-            kept = [(length, text) for length, text in crops.items() if text and text != own[place]]
+            kept = [(length, text) for length, text in crops.items() if text != own[place]]
             for length, text in [*kept, (0, own[place])]:
+                if not any(map(str.isalpha, text)):
+                    continue
                 chosen.append(text)
                 labels.append(index)
                 lengths.append(length)

@@ -55,6 +55,14 @@ def test_every_label_counts_the_same_at_each_length() -> None:
     assert sample.texts.count("word") == 1
 
 
+def test_texts_and_crops_without_letters_are_left_out() -> None:
+    held = LabelledTexts(["12 : 30", "-", "7 7 7 7 ja"], ["a", "a", "b"], "held.parquet")
+    sample = draw_sample(held, LANGUAGES, 5, seed=1)
+    assert set(sample.labels.tolist()) == {1}
+    assert (0, "7 7 7 7 ja") in zip(sample.lengths.tolist(), sample.texts, strict=True)
+    assert all("ja" in text for text in sample.texts)
+
+
 def test_no_text_of_the_model() -> None:
     with pytest.raises(DataError, match=r"^held.parquet: expected texts of the model's 3 labels, found none$"):
         draw_sample(texts({"other": 2}), LANGUAGES, 5, seed=1)
