@@ -117,27 +117,12 @@ def chemistry(dice: Dice) -> str:
     """A formula, which has a number in it, or a reaction of some."""
     if dice.chance(0.25):
         # As chains of atoms are written in one line.
-
-        atoms = (
-            "C",
-            "C",
-            "C",
-            "CC",
-            "N",
-            "O",
-            "=O",
-            "(=O)",
-            "(C)",
-            "c1ccccc1",
-            "C#N",
-            "[O-]",
-            "[C@H]",
-            "S",
-            "F",
-            "C1",
-            "N1",
-        )
+        atoms = ("C", "C", "C", "CC", "N", "O", "=O", "(=O)", "(C)", "c1ccccc1", "C#N", "[O-]", "[C@H]", "S", "F", "C1",
+                 "N1", "Cl", "Br", "=C", "[nH]", "/C=C/", "OC", "(F)", "(N)", "[NH2+]")  # fmt: skip
         return dice.some(atoms, 4, 16) + dice.one(("1", "2", "=O", "[Na+]"))
+    if dice.chance(0.2):
+        # Groups in brackets, as salts have them.
+        return "".join(_group(dice) for _ in range(dice.number(1, 3))) + dice.one(("", "", "·" + _formula(dice)))
     if dice.chance(0.3):
         sides = [" + ".join(_formula(dice) for _ in range(dice.number(1, 2))) for _ in range(2)]
         return dice.one((" → ", " -> ", " ⇌ ", " = ")).join(sides)
@@ -154,6 +139,14 @@ def _formula(dice: Dice) -> str:
     if dice.chance(0.3):
         text += f"({dice.one(_ELEMENTS)}{dice.one(('', 'H', 'O'))}{dice.number(2, 5)}){dice.number(2, 6)}"
     return text + dice.one(("", "", "2", "3", "+", "⁺", "²⁻"))
+
+
+def _group(dice: Dice) -> str:
+    """Two elements and their numbers in brackets, or one element with its own."""
+    if dice.chance(0.3):
+        return dice.one(_ELEMENTS) + str(dice.number(2, 6))
+    inner = dice.one(_ELEMENTS) + dice.one(("", "", "2")) + dice.one(("O", "H", "N", "F", "Cl", "S"))
+    return f"({inner}{dice.one(('', '2', '3', '4', '7'))}){dice.number(2, 9)}"
 
 
 def genome(dice: Dice) -> str:

@@ -22,6 +22,9 @@ _FACES = (
     "(-:", ":')", ":'(", "¯\\_(ツ)_/¯", "(╯°□°)╯︵ ┻━┻", "(づ｡◕‿‿◕｡)づ", "(•_•)", "ʕ•ᴥ•ʔ", "(ಠ_ಠ)", "\\o/", "*_*",
     "=^.^=", "(^o^)", "(>_<)", "(T_T)", "m(_ _)m", "8-)", ">:(", "(✿◠‿◠)", "(¬_¬)", "~_~", "+_+", "@_@", "$_$",
 )  # fmt: skip
+# Small letters of mathematics: italic (without h, which is elsewhere), bold, script, double-struck.
+_ITALIC = "".join(map(chr, (*range(0x1D44E, 0x1D455), *range(0x1D456, 0x1D468))))
+_STYLED = _ITALIC + "".join(map(chr, (*range(0x1D41A, 0x1D434), *range(0x1D4EA, 0x1D504), *range(0x1D552, 0x1D56C))))
 _NOTES = "♩♪♫♬♭♮♯𝄞𝄢𝄪𝄫"
 _RULES = ("=", "-", "*", "~", "#", "_", "=-", "*-", "-~", "<>", "/\\", ".:", "◆◇", "━", "☆★")
 # Of a frame: across, down, and the corners and crossings row by row.
@@ -69,7 +72,7 @@ def symbols(dice: Dice) -> str:
 
 def mathematics(dice: Dice) -> str:
     """A formula of signs of mathematics, with one-letter names."""
-    names = dice.one(("xyzabnkfgABSαβγλμσφωΓΔΣΩℝℕℤ", "αβγδεζηθικλμνξπρστυφχψω"))
+    names = dice.one(("xyzabnkfgABSαβγλμσφωΓΔΣΩℝℕℤ", "αβγδεζηθικλμνξπρστυφχψω", _ITALIC, _STYLED))
     parts = []
     for _ in range(dice.number(2, 8)):
         any_sign = chr(dice.number(0x2200, 0x22FF))
