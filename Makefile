@@ -8,6 +8,7 @@ CARGO_FEATURES := --features python
 # Labels of texts that are written as those of one of the default model's languages are (docs/model-card.md).
 UNTELLABLE := acm_Arab acq_Arab ajp_Arab ars_Arab bos_Cyrl cjy_Hans dyu_Latn fat_Latn gan_Hans hak_Hans nan_Hans \
   pbu_Arab wuu_Hans
+OUTSIDE := data/corpora --config configs/training/default.yaml --output artifacts/outside --leave-out $(UNTELLABLE)
 SOURCES := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock pyproject.toml
 
 .DEFAULT_GOAL := help
@@ -70,12 +71,13 @@ short: $(VENV)/.training ## Score on short and noisy text (MODEL=directory VARIA
 
 default-model: $(VENV)/.training ## Train the model inside the package anew (the texts in data/, see docs/model-card.md)
 	$(BIN)/python scripts/hold_out.py --config configs/training/default.yaml --output artifacts/held-out
-	$(BIN)/python scripts/outside_languages.py data/corpora --config configs/training/default.yaml \
-	  --output artifacts/outside --leave-out $(UNTELLABLE)
+	$(BIN)/python scripts/outside_languages.py $(OUTSIDE)
 	$(BIN)/wldetect train --config configs/training/default.yaml --no-eval \
-	  --set 'dataset.held_out=[artifacts/held-out/held_out.parquet]' --set output.artifacts_dir=artifacts/default-held-out
+	  --set 'dataset.held_out=[artifacts/held-out/held_out.parquet, artifacts/outside/held_out.parquet]' \
+	  --set output.artifacts_dir=artifacts/default-held-out
 	$(BIN)/wldetect calibrate --model-path artifacts/default-held-out --data artifacts/held-out/held_out.parquet \
 	  --precision 0.03 --others artifacts/outside/calibrate.parquet --other-share 0.2
+	$(BIN)/python scripts/outside_languages.py $(OUTSIDE) --score artifacts/default-held-out
 	$(BIN)/wldetect train --config configs/training/default.yaml
 	$(BIN)/python scripts/copy_calibration.py artifacts/default-held-out artifacts/default
 	$(BIN)/wldetect eval --model-path artifacts/default

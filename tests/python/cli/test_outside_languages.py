@@ -18,34 +18,59 @@ def is_first(label: str) -> bool:
     return hashlib.sha256(f"half {label}".encode()).digest()[0] % 2 == 0
 
 
-def test_texts_of_other_languages(tmp_path: Path) -> None:
+def run(tmp_path: Path, merged: str, rows: list[tuple[str, int]], *more: str) -> tuple[list[str], dict[str, list]]:
+    """What the script says of texts in two files, and the rows of each file that it writes, as (text, language)."""
     (tmp_path / "corpora").mkdir()
     config = tmp_path / "train.yaml"
     config.write_text(
-        f"model_config_path: {MODEL}\ndataset: {{name: x, merge_labels: {{deu_Latn: [gsw_Latn]}}}}\n"
-        "output: {artifacts_dir: y}\n"
+        f"model_config_path: {MODEL}\ndataset: {{name: x, merge_labels: {merged}}}\noutput: {{artifacts_dir: y}}\n"
     )
-    rows = [("deu_Latn", 30), ("gsw_Latn", 5), ("zzz_Latn", 5), ("xyz_Latn", 20), ("abc_Cyrl", 7)]
     for name, part in (("a", 0), ("b", 1)):
         labels = [label for label, count in rows for _ in range(count)][part::2]
         texts = [f"{name} {number}" for number in range(len(labels))]
         columns = {"text": texts, "language": labels, "source": [name] * len(labels)}
         pq.write_table(pa.table(columns), tmp_path / "corpora" / f"{name}.parquet")
     output = tmp_path / "out"
-    arguments = [str(tmp_path / "corpora"), "--config", str(config), "--output", str(output), "--most", "10"]
-    arguments += ["--leave-out", "zzz_Latn"]
-    run = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=True)
-    halves = {"calibrate": 0, "score": 0}
-    for label, count in (("xyz_Latn", 10), ("abc_Cyrl", 7)):
-        halves["calibrate" if is_first(label) else "score"] += count
-    assert sorted(halves.values()) == [7, 10]
-    lines = [f"{output / half}.parquet: {count} texts of 1 languages" for half, count in halves.items()]
-    assert run.stdout.splitlines() == lines
-    found = {half: pq.read_table(output / f"{half}.parquet").to_pydict() for half in halves}
-    assert all(list(one) == ["text", "language"] for one in found.values())
-    many, few = (next(one for one in found.values() if len(one["text"]) == count) for count in (10, 7))
-    assert (set(many["language"]), set(few["language"])) == ({"xyz_Latn"}, {"abc_Cyrl"})
-    assert len({*many["text"], *few["text"]}) == 17
+    arguments = [str(tmp_path / "corpora"), "--config", str(config), "--output", str(output), *more]
+    done = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=True)
+    found = {}
+    for part in ("held_out", "calibrate", "score"):
+        table = pq.read_table(output / f"{part}.parquet").to_pydict()
+        assert list(table) == ["text", "language"]
+        found[part] = list(zip(*table.values(), strict=True))
+    return done.stdout.replace(str(output), "").splitlines(), found
+
+
+def test_texts_of_other_languages(tmp_path: Path) -> None:
+    rows = [("deu_Latn", 30), ("gsw_Latn", 5), ("zzz_Latn", 5), ("xyz_Latn", 20), ("abc_Cyrl", 7)]
+    lines, found = run(tmp_path, "{deu_Latn: [gsw_Latn]}", rows, "--most", "10", "--leave-out", "zzz_Latn")
+    assert found["held_out"] == []
+    many, few = (next(found[half] for half in ("calibrate", "score") if len(found[half]) == n) for n in (10, 7))
+    assert ({label for _, label in many}, {label for _, label in few}) == ({"xyz_Latn"}, {"abc_Cyrl"})
+    assert (many is found["calibrate"]) == is_first("xyz_Latn")
+    assert (few is found["calibrate"]) == is_first("abc_Cyrl")
+    assert len({*many, *few}) == 17
     # Of both files, in their order.
-    assert {text[0] for text in many["text"]} == {"a", "b"}
-    assert few["text"] == sorted(few["text"], key=lambda text: (text[0], int(text[2:])))
+    assert {text[0] for text, _ in many} == {"a", "b"}
+    assert few == sorted(few, key=lambda row: (row[0][0], int(row[0][2:])))
+    counts = [f"/{half}.parquet: {len(found[half])} texts of 1 languages" for half in ("calibrate", "score")]
+    assert lines == ["/held_out.parquet: 0 texts of 0 languages", *counts]
+
+
+def test_a_quarter_of_the_merged_labels_is_held_out(tmp_path: Path) -> None:
+    codes = [f"q{first}{second}_Latn" for first in "abcdefgh" for second in "abcdefgh"]
+    quarter = {code for code in codes if int(hashlib.sha256(code.encode()).hexdigest(), 16) % 4 == 0}
+    assert 5 < len(quarter) < 30
+    chosen, other = sorted(quarter), sorted({*codes} - quarter)
+    # One label has enough others; of one, nothing would be left; one has texts of its own; and of one there are none.
+    merged = {"deu_Latn": [*chosen[:2], *other[:3]], "fra_Latn": chosen[2:3], "ita_Latn": chosen[3:4]}
+    merged["spa_Latn"] = [chosen[4], other[3]]
+    rows = [(code, 4) for code in (*chosen[:4], *other[:3], "deu_Latn", "ita_Latn")]
+    lines, found = run(tmp_path, str(merged).replace("'", ""), rows, "--most", "3")
+    held_out = {chosen[0], chosen[1], chosen[3]}
+    assert {label for _, label in found["held_out"]} == held_out
+    assert len(found["held_out"]) == 12
+    others = [*found["calibrate"], *found["score"]]
+    assert len(others) == 9
+    assert set(others) < set(found["held_out"])
+    assert lines[0] == "/held_out.parquet: 12 texts of 3 languages"
