@@ -38,7 +38,8 @@ Writes the metadata key `calibration` of every lookup table; calibration_results
 examples:
   wldetect calibrate --model-path artifacts/gemma3-270m --data held-out/held_out.parquet
   wldetect calibrate --model-path artifacts/gemma3-270m --data held-out/ --precision 0.5
-  wldetect calibrate --model-path artifacts/gemma3-270m --data held-out/held_out.parquet --others others.parquet"""
+  wldetect calibrate --model-path artifacts/gemma3-270m --data held-out/held_out.parquet --others others.parquet
+  wldetect calibrate --model-path artifacts/gemma3-270m --data held-out/ --forbidden flores200-dev.hashes"""
 
 _MOST_SAMPLES = 1_000_000
 
@@ -78,6 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="share of texts that is taken to be in such languages, above 0 and below 1 (default: %(default)s)",
     )
+    parser.add_argument(
+        "--forbidden",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="stop if a sentence of this evaluation set, or of its file of hashes, is among the texts; may be repeated",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn (default: %(default)s)")
 
 
@@ -111,12 +119,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _read(options: argparse.Namespace, path: str | None, key: str) -> LabelledTexts | None:
+    from wldetect.data.forbidden import refuse_forbidden
+    from wldetect.data.held_out import read_held_out
     from wldetect.evaluation import load_flores
+    from wldetect.files import default_cache_dir
 
     if path is None:
         return None
     _refuse_evaluation_data(options.model_path, path, key)
-    return load_flores(path, options.split, options.text_column, options.language_column)
+    found = load_flores(path, options.split, options.text_column, options.language_column)
+    forbidden = [read_held_out(name, default_cache_dir()) for name in options.forbidden]
+    refuse_forbidden(forbidden, found.texts, lambda row: f"{path}: label {found.labels[row]}")
+    return found
 
 
 def _refuse_evaluation_data(model_path: Path, data: str, key: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from wldetect import WLDetect
 from wldetect.cli import main
+from wldetect.data.held_out import text_hash
 
 from .project import Fails, Run
 
@@ -50,6 +51,22 @@ def test_files(whole_directory: bool, model: Path, run: Run, tmp_path: Path) -> 
     assert "240 texts" not in outcome.out and "of 2 of 2 labels" in outcome.out
     found = WLDetect.load(model).predict("der")
     assert found is not None and found[0] == "deu_Latn" and 0.6 < found[1] < 0.85
+
+
+def test_sentences_of_an_evaluation_set(model: Path, fails: Fails, run: Run, tmp_path: Path) -> None:
+    data, sentence = tmp_path / "held.parquet", "der the der the"
+    pq.write_table(pa.table({"text": ["der", sentence], "language": LABELS}), data)
+    forbidden = tmp_path / "dev.hashes"
+    arguments = ["calibrate", "--model-path", str(model), "--data", str(data), "--forbidden", str(forbidden)]
+    forbidden.write_text(f"{text_hash('der')}\n{text_hash('the der the der')}\n", encoding="utf-8")
+    assert run(*arguments).status == 0
+    forbidden.write_text(f"{text_hash('Der, the der, the.')}\n", encoding="utf-8")
+    before = (model / "lookup_table_fp8_e3m4.safetensors").read_bytes()
+    message = f"{data}: label eng_Latn: expected no sentence of {forbidden}, found {sentence!r}"
+    assert fails(arguments) == message
+    assert (model / "lookup_table_fp8_e3m4.safetensors").read_bytes() == before
+    others = [*arguments[:3], "--data", str(write(tmp_path / "more.parquet")), "--others", str(data), *arguments[-2:]]
+    assert fails(others) == message
 
 
 def test_options(model: Path, run: Run, tmp_path: Path, make_model_dir: Callable[..., Path]) -> None:
