@@ -2,72 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import huggingface_hub.constants
 import numpy as np
 import pytest
 
-from loopback_hub import Answer, Fault, LoopbackHub, Repository, point_at
-from wldetect.embeddings.base import tensor_fingerprint
+from loopback_hub import Answer, Fault, LoopbackHub, Repository
 from wldetect.embeddings.hub import HubSource
 from wldetect.embeddings.local import LocalSource
 from wldetect.errors import EmbeddingError
 
-from .builders import matrix, safetensors_bytes, stored_as, widened, word_tokenizer
-
-NAME = "model.embed_tokens.weight"
-REPO = "org/tiny"
-VALUES = matrix(4, 5)
-SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
-
-
-def single(dtype: str = "F32", name: str = NAME) -> dict[str, bytes]:
-    """The files of a model whose tensors are in one file."""
-    tensors = {"model.norm.weight": stored_as(matrix(1, 3), dtype), name: stored_as(VALUES, dtype)}
-    return {
-        "config.json": json.dumps({"hidden_size": 5, "vocab_size": 4}).encode(),
-        "model.safetensors": safetensors_bytes({**tensors, "z": stored_as(matrix(3, 3), dtype)}),
-        "tokenizer.json": word_tokenizer(["a", "b", "c", "d"]).encode(),
-        "README.md": b"about",
-    }
-
-
-def sharded() -> dict[str, bytes]:
-    """The files of one in two shards; the embedding is in the second."""
-    tensors = [
-        {"x": stored_as(matrix(9, 9), "F32")},
-        {"y": stored_as(matrix(2, 2), "F32"), NAME: stored_as(VALUES, "F32")},
-    ]
-    weight_map = {name: shard for shard, inside in zip(SHARDS, tensors, strict=True) for name in inside}
-    files = {shard: safetensors_bytes(inside) for shard, inside in zip(SHARDS, tensors, strict=True)}
-    index = json.dumps({"metadata": {}, "weight_map": weight_map}).encode()
-    return {**files, "model.safetensors.index.json": index, "tokenizer.json": single()["tokenizer.json"]}
-
-
-def put(hub: LoopbackHub, files: Mapping[str, bytes], **options: Any) -> Repository:
-    repository = hub.add(Repository(REPO, **options))
-    repository.commit(files)
-    return repository
-
-
-def open_model(tmp_path: Path, name: str = NAME, width: int = 5, **options: Any) -> HubSource:
-    return HubSource(REPO, name, width, tmp_path / "cache", **options)
-
-
-def fetched(tmp_path: Path) -> list[Path]:
-    return sorted((tmp_path / "cache").rglob("*.npy"))
-
-
-def error_of(tmp_path: Path, *arguments: Any, **options: Any) -> str:
-    with pytest.raises(EmbeddingError) as caught:
-        open_model(tmp_path, *arguments, **options).matrix()
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+from .builders import widened, word_tokenizer
+from .hub_models import NAME, REPO, SHARDS, VALUES, error_of, fetched, open_model, put, sharded, single
 
 
 @pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])
@@ -206,106 +154,6 @@ def test_a_later_commit_with_the_same_file_fetches_nothing_large(hub: LoopbackHu
     # Its header, by two requests.
     assert len(hub.asked("cdn")) == before + 2
     assert len(fetched(tmp_path)) == 1
-
-
-def offline(patch: pytest.MonkeyPatch, hub: LoopbackHub, by_variable: bool) -> None:
-    if by_variable:
-        patch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    else:
-        # Nothing listens there.
-        point_at(patch, "http://127.0.0.1:9")
-
-
-@pytest.mark.parametrize("by_variable", [True, False])
-@pytest.mark.parametrize("revision", [None, "commit"])
-def test_offline_with_everything_cached(
-    hub: LoopbackHub,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    by_variable: bool,
-    revision: str | None,
-) -> None:
-    commit = put(hub, single()).resolve("main")
-    revision = commit if revision else None
-    first = open_model(tmp_path)
-    first.matrix()
-    first.tokenizer_json()
-    offline(monkeypatch, hub, by_variable)
-    asked = len(hub.requests)
-    again = open_model(tmp_path, revision=revision)
-    assert np.array_equal(again.matrix().rows(slice(None)), VALUES)
-    assert again.tokenizer_json() == first.tokenizer_json()
-    assert again.provenance()["commit"] == commit
-    assert len(hub.requests) == asked
-    said = capsys.readouterr().err
-    # The user who has forbidden it knows; and what cannot change needs no question.
-    assert ("cannot be reached: " in said and f"going on with commit {commit}" in said) == (
-        not by_variable and revision is None
-    )
-
-
-@pytest.mark.parametrize("by_variable", [True, False])
-def test_offline_without_a_cache(
-    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_variable: bool
-) -> None:
-    put(hub, single())
-    offline(monkeypatch, hub, by_variable)
-    message = error_of(tmp_path)
-    assert message.startswith(f"{REPO}: the list of its files is not in the cache, and ")
-    assert ("HF_HUB_OFFLINE forbids" if by_variable else "http://127.0.0.1:9 cannot be reached: ") in message
-
-
-def test_offline_without_the_embedding(hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(hub, single())
-    source = open_model(tmp_path)
-    offline(monkeypatch, hub, True)
-    with pytest.raises(EmbeddingError, match=r"model\.safetensors is not in the cache, and HF_HUB_OFFLINE forbids"):
-        source.matrix()
-    with pytest.raises(EmbeddingError, match=r"tokenizer\.json is not in the cache, and HF_HUB_OFFLINE forbids"):
-        source.tokenizer_json()
-
-
-def test_files_that_another_program_has_fetched(
-    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A whole model in the client library's cache is used as it is, without a question if there must be none."""
-    commit = put(hub, single()).resolve("main")
-    huggingface_hub.snapshot_download(REPO)
-    offline(monkeypatch, hub, True)
-    for revision in (None, commit):
-        source = open_model(tmp_path / str(revision), revision=revision)
-        assert np.array_equal(source.matrix().rows(slice(None)), VALUES)
-        assert source.provenance()["commit"] == commit
-        assert source.fingerprint() == tensor_fingerprint(VALUES, "F32", (4, 5))
-        assert source.tokenizer_json()
-    assert not list(tmp_path.glob("*/cache"))
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    before = len(hub.asked("cdn"))
-    source = open_model(tmp_path)
-    assert np.array_equal(source.matrix().rows(slice(None)), VALUES)
-    assert len(hub.asked("cdn")) == before
-    assert fetched(tmp_path) == []
-
-
-def test_other_files_that_another_program_has_fetched(
-    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(hub, single())
-    huggingface_hub.hf_hub_download(REPO, "tokenizer.json")
-    offline(monkeypatch, hub, True)
-    assert "the list of its files is not in the cache, and HF_HUB_OFFLINE forbids" in error_of(tmp_path)
-
-
-def test_a_damaged_file_of_another_program(hub: LoopbackHub, tmp_path: Path) -> None:
-    put(hub, single())
-    path = Path(huggingface_hub.hf_hub_download(REPO, "model.safetensors"))
-    content = bytearray(path.read_bytes())
-    content[-50] ^= 1
-    path.resolve().write_bytes(content)
-    right, found = hashlib.sha256(single()["model.safetensors"]), hashlib.sha256(content)
-    message = error_of(tmp_path)
-    assert f"sha256: expected {right.hexdigest()}, as the hub has it, found {found.hexdigest()}: delete" in message
 
 
 def test_gated(hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
