@@ -78,7 +78,8 @@ default-model: $(VENV)/.training ## Train the model inside the package anew (the
 	$(BIN)/wldetect calibrate --model-path artifacts/default-held-out --data artifacts/held-out/held_out.parquet \
 	  --precision 0.03 --others artifacts/outside/calibrate.parquet --other-share 0.2 \
 	  --forbidden configs/forbidden/flores200-dev.hashes
-	$(BIN)/python scripts/outside_languages.py $(OUTSIDE) --score artifacts/default-held-out
+	$(BIN)/python scripts/outside_languages.py $(OUTSIDE) --score artifacts/default-held-out \
+	  --held-out artifacts/held-out/held_out.parquet
 	$(BIN)/wldetect train --config configs/training/default.yaml
 	$(BIN)/python scripts/copy_calibration.py artifacts/default-held-out artifacts/default
 	$(BIN)/wldetect eval --model-path artifacts/default

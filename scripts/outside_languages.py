@@ -28,7 +28,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from wldetect import WLDetect
-from wldetect.config import load_training_config
+from wldetect.config import ResolvedConfig, load_training_config
 from wldetect.files import atomic_path
 
 HALVES = ("calibrate", "score")
@@ -81,6 +81,16 @@ def score(table: pa.Table, model: Path) -> None:
         print(f"threshold {threshold}: {np.mean(labels < 0):.1%} und")
 
 
+def score_hidden(table: pa.Table, config: ResolvedConfig, model: Path) -> None:
+    """Tell how many of the texts of hidden labels the model calls ``und``."""
+    table = table.filter(pc.is_in(table["language"], pa.array(config.model.hidden_languages, pa.string())))
+    unknown = WLDetect.load(model).predict_arrays(table["text"].to_pylist())[0] < 0
+    named = np.array(table["language"].to_pylist())
+    by_label = np.mean([unknown[named == label].mean() for label in sorted(set(named))])
+    count = f"{len(table):,} held-out texts of {len(set(named))} hidden labels"
+    print(f"{count}: {unknown.mean():.1%} und, {by_label:.1%} on average over labels")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="a directory of parquet files")
@@ -97,6 +107,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--score", type=Path, metavar="MODEL", help="also tell how many texts to score this model calls und"
+    )
+    parser.add_argument(
+        "--held-out",
+        type=Path,
+        metavar="FILE",
+        help="with --score: held-out texts, of which those of hidden labels count",
     )
     arguments = parser.parse_args()
     config = load_training_config(arguments.config)
@@ -116,6 +132,8 @@ def main() -> None:
         write(arguments.output / f"{half}.parquet", found.filter(pa.array(halves == half)))
     if arguments.score is not None:
         score(found.filter(pa.array(halves == "score")), arguments.score)
+        if arguments.held_out is not None:
+            score_hidden(pq.read_table(arguments.held_out, columns=["text", "language"]), config, arguments.score)
 
 
 def write(path: Path, rows: pa.Table) -> None:

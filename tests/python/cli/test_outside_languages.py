@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -74,3 +75,33 @@ def test_a_quarter_of_the_merged_labels_is_held_out(tmp_path: Path) -> None:
     assert len(others) == 9
     assert set(others) < set(found["held_out"])
     assert lines[0] == "/held_out.parquet: 12 texts of 3 languages"
+
+
+def test_scores(tmp_path: Path, make_model_dir: Callable[..., Path]) -> None:
+    words = {"ja": [4.0, 0.0, 0.0], "no": [0.0, 4.0, 0.0], "si": [0.0, 0.0, 1.0]}
+    labels = ["deu_Latn", "eng_Latn", "fra_Latn"]
+    model = make_model_dir(labels, words, more={"hidden_languages": '["eng_Latn"]'})
+    (tmp_path / "model.yaml").write_text(
+        "model: {name: m, type: gemma3, hidden_dim: 8}\nlanguages: {deu_Latn: 0, eng_Latn: 1, fra_Latn: 2}\n"
+        "hidden_languages: [eng_Latn]\n"
+    )
+    held_out = {"text": ["no", "no", "ja", "si"], "language": ["eng_Latn"] * 3 + ["deu_Latn"]}
+    pq.write_table(pa.table(held_out), tmp_path / "held_out.parquet")
+    other = next(code for code in ("xya_Latn", "xyb_Latn", "xyc_Latn", "xyd_Latn") if not is_first(code))
+    (tmp_path / "corpora").mkdir()
+    columns = {"text": ["no", "ja", "si", "perhaps"], "language": [other] * 4}
+    pq.write_table(pa.table(columns), tmp_path / "corpora" / "a.parquet")
+    (tmp_path / "train.yaml").write_text(
+        "model_config_path: model.yaml\ndataset: {name: x}\noutput: {artifacts_dir: y}\n"
+    )
+    arguments = [str(tmp_path / "corpora"), "--config", str(tmp_path / "train.yaml"), "--output", str(tmp_path / "out")]
+    arguments += ["--score", str(model), "--held-out", str(tmp_path / "held_out.parquet")]
+    done = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=True)
+    # A hidden label, and a text without any row; at 0.5, 1 of 1 in 1 + 1/e + 1/e as well.
+    assert done.stdout.splitlines()[3:] == [
+        "und: 50.0% of the texts, 50.0% on average over languages",
+        "     25.0% of the texts are none of its languages, 25.0% hidden ones",
+        "threshold 0.5: 50.0% und",
+        "threshold 0.7: 75.0% und",
+        "3 held-out texts of 1 hidden labels: 66.7% und, 66.7% on average over labels",
+    ]
