@@ -47,12 +47,14 @@ class OutputConfig(Section):
         min_token_count: leave out the rows of tokens that training saw fewer times; 0: all tokens have a row.
         e3m4_step: what values stored as E3M4 are multiples of: 1/64, which all of them are, or a larger power of two up
             to 1/2, with which files compress better.
+        ngram_e3m4_step: the same of the rows of n-grams; None: as those of tokens.
     """
 
     artifacts_dir: Text
     float32_table: bool = False
     min_token_count: Count32 = 0
     e3m4_step: E3M4Step = 2.0**-6
+    ngram_e3m4_step: E3M4Step | None = None
 
 
 class TrainingConfig(Section):

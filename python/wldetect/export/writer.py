@@ -59,6 +59,7 @@ class ModelFiles:
         provenance: where the model comes from: configuration, corpus, versions, seed; plain data for JSON.
         seen: tokens that have a row in the lookup tables; None: all have.
         step: E3M4 values are multiples of it (see `wldetect.export.quantize.quantize`).
+        ngram_step: those of the rows of n-grams are multiples of this; None: of ``step``.
     """
 
     model: LanguageModel
@@ -68,6 +69,7 @@ class ModelFiles:
     provenance: Mapping[str, Any]
     seen: SeenTokens | None = None
     step: float = E3M4_STEP
+    ngram_step: float | None = None
 
 
 def write_model(files: ModelFiles, directory: Path, dtypes: Sequence[TableDType]) -> list[Path]:
@@ -100,7 +102,8 @@ def write_model(files: ModelFiles, directory: Path, dtypes: Sequence[TableDType]
     if (ngrams := files.model.ngrams) is not None:
         shared = {key: metadata[key] for key in ("format_version", "languages", NGRAM_TABLE_ID)}
         by_name = {ngram_file_names()[dtype]: dtype for dtype in dtypes}
-        written += [write_ngram_file(directory, ngrams, dtype, shared, files.step) for dtype in by_name.values()]
+        step = files.step if files.ngram_step is None else files.ngram_step
+        written += [write_ngram_file(directory, ngrams, dtype, shared, step) for dtype in by_name.values()]
     for dtype in dtypes:
         scale = choose_scale(largest, dtype)
         table = quantize(_rows(files, tokens), scale, dtype, files.step)

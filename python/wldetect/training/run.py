@@ -221,8 +221,9 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
             counts = count_training_tokens(dataset, config, tokenizer, matrix.shape[0], progress=around.progress)
             rows = SeenTokens(counts, config.training.output.min_token_count)
             say(f"rows: {np.count_nonzero(rows.kept):,} of {len(counts):,} tokens ({clock.lap('counting'):.1f} s)")
-        step = config.training.output.e3m4_step
-        files = ModelFiles(model, matrix, model_config, tokenizer_json, provenance, rows, step)
+        output = config.training.output
+        steps = (output.e3m4_step, output.ngram_e3m4_step)
+        files = ModelFiles(model, matrix, model_config, tokenizer_json, provenance, rows, *steps)
         dtypes = [TableDType.FLOAT32] if config.training.output.float32_table else []
         # The default table comes last: once it is there, everything is.
         written = write_model(files, directory, [*dtypes, TableDType.E4M3FN, TableDType.E3M4])

@@ -30,7 +30,7 @@ SHORTHAND = {
         "projection, ngrams, table, loss, augmentation, precision, compile, prefetch_batches, log_every, eval_every, "
         "tensorboard, device"
     ),
-    "$OUTPUT": "unknown key; expected one of artifacts_dir, float32_table, min_token_count, e3m4_step",
+    "$OUTPUT": "unknown key; expected one of artifacts_dir, float32_table, min_token_count, e3m4_step, ngram_e3m4_step",
     "$NGRAM_TRAINING": "unknown key; expected one of learning_rate, drop_tokens, drop_ngrams",
     "$TRAINING_FILE": (
         "unknown key; expected one of model_config_path, dataset, training, evaluation, output, inference, features"

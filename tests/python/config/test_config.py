@@ -137,7 +137,8 @@ training:
    precision: bfloat16, compile: true, prefetch_batches: 0, log_every: 10, eval_every: 11, tensorboard: true,
    device: mps}
 evaluation: {data: d, split: test, enabled: false, text_column: x, language_column: y}
-output: {artifacts_dir: ~/somewhere, float32_table: true, min_token_count: 3, e3m4_step: 0.125}
+output: {artifacts_dir: ~/somewhere, float32_table: true, min_token_count: 3, e3m4_step: 0.125,
+  ngram_e3m4_step: 0.25}
 inference: {max_sequence_length: 128, pooling: max}
 features:
   ngrams: {n_min: 2, n_max: 5, whole_words: false, max_words: 0, max_letters: 64, rows: 1000, dimensions: null,

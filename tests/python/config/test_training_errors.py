@@ -183,6 +183,8 @@ output: {artifacts_dir: out, e3m4_step: 0.1}
     output.e3m4_step: expected one of 0.015625, 0.03125, 0.0625, 0.125, 0.25, 0.5, found 0.1 (float)
 output: {artifacts_dir: out, e3m4_step: 1}
     output.e3m4_step: expected one of 0.015625, 0.03125, 0.0625, 0.125, 0.25, 0.5, found 1.0 (float)
+output: {artifacts_dir: out, ngram_e3m4_step: 0.3}
+    output.ngram_e3m4_step: expected one of 0.015625, 0.03125, 0.0625, 0.125, 0.25, 0.5, found 0.3 (float)
 output: {artifacts_dir: out, e3m4_step: coarse}
     output.e3m4_step: expected float, found 'coarse' (str)
 output: {artifacts_dir: out, min_token_counts: 3}

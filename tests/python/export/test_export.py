@@ -125,6 +125,11 @@ def test_a_model_of_coarse_values(tmp_path: Path) -> None:
     for name, table in (("lookup_table_fp8_e3m4", "lookup_table"), ("ngram_table_fp8_e3m4", "ngram_table")):
         values = _core.fp8_decode(load_file(tmp_path / f"{name}.safetensors")[table], "e3m4")
         assert (values % 0.25 == 0).all() and len(np.unique(values)) > 10
+    write_model(replace(files, step=0.25, ngram_step=0.5), tmp_path, ALL)
+    coarser = _core.fp8_decode(load_file(tmp_path / "ngram_table_fp8_e3m4.safetensors")["ngram_table"], "e3m4")
+    assert (coarser % 0.5 == 0).all() and len(np.unique(coarser)) > 5
+    finer = _core.fp8_decode(load_file(tmp_path / "lookup_table_fp8_e3m4.safetensors")["lookup_table"], "e3m4")
+    assert (finer % 0.25 == 0).all() and not (finer % 0.5 == 0).all()
     plain = load_file(tmp_path / "lookup_table_fp8_e4m3fn.safetensors")["lookup_table"]
     assert not (_core.fp8_decode(plain, "e4m3fn") % 0.25 == 0).all()
 
