@@ -76,7 +76,7 @@ default-model: $(VENV)/.training ## Train the model inside the package anew (the
 	  --set 'dataset.held_out=[artifacts/held-out/held_out.parquet, artifacts/outside/held_out.parquet]' \
 	  --set output.artifacts_dir=artifacts/default-held-out
 	$(BIN)/wldetect calibrate --model-path artifacts/default-held-out --data artifacts/held-out/held_out.parquet \
-	  --precision 0.03 --others artifacts/outside/calibrate.parquet --other-share 0.2 \
+	  --precision 0.03 --others artifacts/outside/calibrate.parquet --other-share 0.4 \
 	  --forbidden configs/forbidden/flores200-dev.hashes
 	$(BIN)/python scripts/outside_languages.py $(OUTSIDE) --score artifacts/default-held-out \
 	  --held-out artifacts/held-out/held_out.parquet
