@@ -46,6 +46,10 @@ class LossConfig(Section):
         focal_alpha: what the focal loss is multiplied by; None: 1.
         class_weights: weights a language, over those of single texts: ``none``, ``balanced`` (by inverse count),
             ``inverse_sqrt`` (by its square root), or a YAML or JSON file of weights by language code.
+        length_power: logits of a text of n tokens are multiplied by n to this power before the loss is taken, and
+            there alone: average pooling is trained as an average with 0 and as a sum with 1.
+        learn_scale: whether logits are multiplied by a learned number before the loss is taken, and there alone. With
+            logsumexp that is its temperature: T logsumexp(x / T) scales rows that are learned, and what comes out.
     """
 
     name: LossFunctionName = LossFunction.cross_entropy
@@ -53,6 +57,8 @@ class LossConfig(Section):
     focal_gamma: NonNegativeFloat = 2.0
     focal_alpha: PositiveFloat | None = None
     class_weights: Text = "none"
+    length_power: UnitFloat = 0.0
+    learn_scale: bool = False
 
 
 class AugmentationConfig(Section):
@@ -93,9 +99,11 @@ class ProjectionConfig(Section):
 
     Attributes:
         dropout: share of pooled features that is zeroed at random in training, at least 0 and under 1.
+        bias: whether each language has a learned logit of its own, which is part of every token's row.
     """
 
     dropout: DropoutRate = 0.0
+    bias: bool = True
 
 
 class NgramTrainingConfig(Section):

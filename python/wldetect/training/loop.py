@@ -223,7 +223,7 @@ class _Run:
             if len(batch):
                 moved = batch.to(self._device)
                 logits = self._model(moved)
-                losses = self._room.loss(logits, moved.labels)
+                losses = self._room.loss(self._model.scaled(logits, moved), moved.labels)
                 # Divided by the texts of the whole step, so that accumulating equals one large batch.
                 (losses * moved.weights).sum().div(total).backward()  # type: ignore[no-untyped-call]
                 right = (logits.detach().argmax(1) == moved.labels).sum()

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from wldetect.config import Pooling, Precision
 from wldetect.data.batches import Batch
 from wldetect.training.lookup import EmbeddingLookup
+from wldetect.training.loss_scale import LossScale
 from wldetect.training.ngram_table import NgramTable
 from wldetect.training.projection import project_tokens
 from wldetect.training.token_table import TokenTable
@@ -33,6 +34,8 @@ class LanguageModel(nn.Module):
         dropout: share of pooled (average) or token (logsumexp, max) features zeroed in training.
         token_mask: bool [V], True for tokens to leave out.
         ngrams: rows of character n-grams, whose logits are added to those of the tokens; None: tokens alone.
+        bias: whether the projection has a learned bias; else it stays zero.
+        loss_scale: what logits are multiplied by before the loss is taken, and there alone; None: nothing.
         precision: of the projection's factors. Sums, parameters and their gradients are float32 whatever it is.
 
     Attributes:
@@ -51,6 +54,8 @@ class LanguageModel(nn.Module):
         token_mask: Tensor | None = None,
         precision: Precision = Precision.float32,
         ngrams: NgramTable | None = None,
+        bias: bool = True,
+        loss_scale: LossScale | None = None,
     ) -> None:
         super().__init__()
         n_tokens, hidden_dim = lookup.shape
@@ -62,8 +67,10 @@ class LanguageModel(nn.Module):
         # From zero, every language starts out equal, and no seed is needed.
         nn.init.zeros_(self.projection.weight)
         nn.init.zeros_(self.projection.bias)
+        self.projection.bias.requires_grad_(bias)
         self.dropout = nn.Dropout(dropout)
         self.ngrams = ngrams
+        self.loss_scale = loss_scale
         self.table: TokenTable | None = None
         self.register_buffer("token_mask", token_mask, persistent=False)
 
@@ -103,6 +110,13 @@ class LanguageModel(nn.Module):
         if batch.keep is None:
             return logits + others
         return logits * batch.keep[:, :1] + others * batch.keep[:, 1:]
+
+    def scaled(self, logits: Tensor, batch: Batch) -> Tensor:
+        """What the loss is taken of, float32 [B, L], for the logits of ``batch``."""
+        if self.loss_scale is None:
+            return logits
+        scaled: Tensor = self.loss_scale(logits, batch.lengths)
+        return scaled
 
     def _token_logits(self, batch: Batch) -> Tensor:
         if self.table is not None:

@@ -38,6 +38,7 @@ from wldetect.training.checkpoint import CheckpointStore
 from wldetect.training.log import TrainingLog
 from wldetect.training.lookup import make_lookup
 from wldetect.training.loop import TrainingResult, TrainingRoom, choose_device, train
+from wldetect.training.loss_scale import make_loss_scale
 from wldetect.training.losses import class_weights, make_loss
 from wldetect.training.model import LanguageModel
 from wldetect.training.ngram_table import NgramTable
@@ -173,6 +174,8 @@ def _run(around: _Surroundings, resume: bool, texts: LabelledTexts | None) -> Tr
         options.projection.dropout,
         precision=options.precision,
         ngrams=None if features is None else NgramTable(features, len(report.labels), options.seed),
+        bias=options.projection.bias,
+        loss_scale=make_loss_scale(options.loss),
     ).to(device)
     if options.compile:
         model.compile_layers()

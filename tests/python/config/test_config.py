@@ -128,10 +128,11 @@ dataset:
 training:
   {batch_size: 2, learning_rate: 1e-3, num_epochs: 4, num_workers: 5, gradient_accumulation_steps: 6,
    save_checkpoints: false, checkpoint_interval: 8, seed: 0, optimizer: sgd, weight_decay: .5, gradient_clip: 1,
-   scheduler: none, warmup_steps: 0, projection: {dropout: 0.25},
+   scheduler: none, warmup_steps: 0, projection: {dropout: 0.25, bias: false},
    ngrams: {learning_rate: .02, drop_tokens: .3, drop_ngrams: .2},
    table: {num_epochs: 0, learning_rate: .03, pull: 2, ngrams_share: .4},
-   loss: {name: focal, label_smoothing: .1, focal_gamma: 1, focal_alpha: .25, class_weights: weights.yaml},
+   loss: {name: focal, label_smoothing: .1, focal_gamma: 1, focal_alpha: .25, class_weights: weights.yaml,
+     length_power: .5, learn_scale: true},
    augmentation: {crop: .1, crop_max_words: 3, noise: .2, noise_rate: .3, uppercase: .4, lowercase: .5,
      strip_punctuation: .6, strip_accents: .8, insert: .7},
    precision: bfloat16, compile: true, prefetch_batches: 0, log_every: 10, eval_every: 11, tensorboard: true,

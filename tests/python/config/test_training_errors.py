@@ -50,7 +50,7 @@ training: {device: 0}
 training: {projection: {dropout: 1}}
     training.projection.dropout: expected float from 0 up to, not including, 1, found 1 (int)
 training: {projection: {dropuot: 0}}
-    training.projection.dropuot: unknown key; expected one of dropout; did you mean 'dropout'?
+    training.projection.dropuot: unknown key; expected one of dropout, bias; did you mean 'dropout'?
 training: {ngrams: {drop_tokens: 0.95}}
     training.ngrams.drop_tokens: expected at most 0.9 beside drop_ngrams 0.1, found 0.95 (float)
 training: {ngrams: {drop_tokens: 0.5, drop_ngrams: 0.75}}

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Generator
 
 import numpy as np
 import pytest
 
+from wldetect.data.batches import Batch, BatchLoader
 from wldetect.data.dataset import DatasetReport, TokenizedDataset
 
 MakeDataset = Callable[..., TokenizedDataset]
+
+
+class StoppingLoader(BatchLoader):
+    """Presses Ctrl-C while the batch with a given number is being made."""
+
+    def __init__(self, dataset: TokenizedDataset, at: int, *, seed: int) -> None:
+        super().__init__(dataset, 16, seed)
+        self._left = at
+
+    def epoch(self, number: int, first: int = 0) -> Generator[Batch, None, None]:
+        for batch in super().epoch(number, first):
+            self._left -= 1
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield batch
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 import torch
 
 from wldetect.config import Device, LossConfig, Optimizer, Pooling, ProjectionConfig, Scheduler, TrainingOptions
-from wldetect.data.batches import Batch, BatchLoader
+from wldetect.data.batches import BatchLoader
 from wldetect.data.dataset import TokenizedDataset
 from wldetect.errors import ConfigError, DataError, WLDetectError
 from wldetect.training.checkpoint import CheckpointStore
@@ -22,7 +20,7 @@ from wldetect.training.loop import TrainingInterruptedError, TrainingRoom, choos
 from wldetect.training.losses import make_loss
 from wldetect.training.model import LanguageModel
 
-from .conftest import MakeDataset
+from .conftest import MakeDataset, StoppingLoader
 
 IDENTITY = {"configuration": "a" * 64, "corpus": "b" * 64}
 
@@ -73,21 +71,6 @@ def test_it_learns(tmp_path: Path, make_dataset: MakeDataset, pooling: Pooling, 
     assert result.texts == 8 * 800
 
 
-class _Stop(BatchLoader):
-    """Presses Ctrl-C while the batch with a given number is being made."""
-
-    def __init__(self, dataset: TokenizedDataset, at: int, *, seed: int) -> None:
-        super().__init__(dataset, 16, seed)
-        self._left = at
-
-    def epoch(self, number: int, first: int = 0) -> Generator[Batch, None, None]:
-        for batch in super().epoch(number, first):
-            self._left -= 1
-            if self._left == 0:
-                os.kill(os.getpid(), signal.SIGINT)
-            yield batch
-
-
 @pytest.mark.parametrize("scheduler", list(Scheduler))
 @pytest.mark.parametrize("accumulate", [1, 3])
 @pytest.mark.parametrize("at", [1, 7, 13, 20])
@@ -104,7 +87,7 @@ def test_resuming_gives_the_weights_of_an_uninterrupted_run(
     whole = run(dataset, CheckpointStore(tmp_path / "whole"), chosen)
     store = CheckpointStore(tmp_path / "stopped")
     with pytest.raises(TrainingInterruptedError, match=r"interrupted after step \d+ of \d+; saved .*--resume"):
-        run(dataset, store, chosen, loader=_Stop(dataset, at, seed=chosen.seed))
+        run(dataset, store, chosen, loader=StoppingLoader(dataset, at, seed=chosen.seed))
     resumed = run(dataset, store, chosen, resume=True)
     for expected, found in zip(weights(whole), weights(resumed), strict=True):
         assert torch.equal(expected, found)
@@ -129,7 +112,7 @@ def test_resuming_a_run_of_two_stages_gives_the_weights_of_an_uninterrupted_one(
     with pytest.raises(
         TrainingInterruptedError, match=rf"interrupted after step \d+ of {3 * -(-13 // accumulate)}; saved"
     ):
-        run(dataset, store, chosen, loader=_Stop(dataset, at, seed=chosen.seed))
+        run(dataset, store, chosen, loader=StoppingLoader(dataset, at, seed=chosen.seed))
     resumed = run(dataset, store, chosen, resume=True)
     assert len(weights(whole)) == 4
     for expected, found in zip(weights(whole), weights(resumed), strict=True):
@@ -165,7 +148,7 @@ def test_interrupting_saves_even_without_checkpoints(tmp_path: Path, make_datase
     # Not always Python's own: a shell starts background jobs with the signal ignored.
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(TrainingInterruptedError):
-        run(dataset, store, chosen, loader=_Stop(dataset, 4, seed=1))
+        run(dataset, store, chosen, loader=StoppingLoader(dataset, 4, seed=1))
     assert len(store.paths()) == 1
     assert signal.getsignal(signal.SIGINT) is before
 
