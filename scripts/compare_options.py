@@ -38,7 +38,7 @@ from pydantic import Field, ValidationError
 from wldetect import __version__
 from wldetect.analysis.figures import save_png
 from wldetect.cli.options import thread_count
-from wldetect.config import ResolvedConfig, load_training_config, parse_override, resolve_path
+from wldetect.config import ResolvedConfig, load_model_config, load_training_config, parse_override, resolve_path
 from wldetect.config.fields import Section, Text
 from wldetect.config.messages import dotted, found, problems_of
 from wldetect.config.yaml_text import read_yaml
@@ -124,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help="the training corpus, in place of dataset.name")
     parser.add_argument("--flores", type=Path, help="full sentences to score on: FLORES dev, a parquet file")
     parser.add_argument("--variants", type=Path, metavar="DIR", help="parquet files to score on, each one set")
+    parser.add_argument("--languages", type=Path, help="a model configuration: score on texts of its languages alone")
     overrides = "a key of the training file for all runs, over those of the file of options; may be repeated"
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=overrides)
     parser.add_argument(
@@ -250,9 +251,13 @@ def _scorings(config: ResolvedConfig, alone: bool) -> dict[str, Scoring]:
 
 def _load_sets(options: argparse.Namespace) -> dict[str, LabelledTexts]:
     sentences = None if options.flores is None else load_flores(str(options.flores))
-    if options.variants is None:
-        return {} if sentences is None else {SENTENCES: sentences}
-    return load_suite(options.variants, sentences)
+    sets = {} if sentences is None else {SENTENCES: sentences}
+    if options.variants is not None:
+        sets = load_suite(options.variants, sentences)
+    if options.languages is None:
+        return sets
+    labels = load_model_config(options.languages).labels
+    return {name: texts.of(labels) for name, texts in sets.items()}
 
 
 def _read_runs(path: Path) -> dict[str, Run]:

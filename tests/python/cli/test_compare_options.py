@@ -141,6 +141,15 @@ def test_data_and_sentences(
     assert str(tmp_path) not in output.read_text(encoding="utf-8")
 
 
+def test_languages(compare: Compare, tiny_project: Project, tmp_path: Path) -> None:
+    wanted = tiny_project.root / "some.yaml"
+    content = yaml.safe_load(tiny_project.model_config.read_text(encoding="utf-8"))
+    wanted.write_text(yaml.safe_dump({**content, "languages": {LANGUAGES[1]: 0}}), encoding="utf-8")
+    assert compare({"as it is": {}}, "--languages", str(wanted), "--output", str(tmp_path / "options.json")) == 0
+    scores = runs_in(tmp_path / "options.json")["as it is"]["scores"]["e3m4"]
+    assert [(scores[name]["given"], scores[name]["texts"]) for name in ("words2", "words10")] == [(4, 4), (4, 4)]
+
+
 def test_a_run_that_fails_costs_no_other(compare: Compare, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "options.json"
     options = {"failing": {"dataset.min_samples_per_language": 1000}, "as it is": {}}
