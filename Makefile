@@ -60,8 +60,9 @@ bench: ## Run the criterion benchmarks
 peers: $(VENV)/.training ## Compare with other detectors (MODEL=directory FLORES=dev.parquet); installs them with pip
 	$(BIN)/python benches/peers/compare.py --model-path "$(MODEL)" --data "$(FLORES)"
 
-peers-accuracy: $(VENV)/.training ## Accuracy beside other detectors' (FLORES=dev.parquet, MODEL=directory if any)
-	$(BIN)/python benches/peers/accuracy.py $(if $(MODEL),--model-path "$(MODEL)") --data "$(FLORES)"
+peers-accuracy: $(VENV)/.training ## Accuracy beside others' (FLORES=dev.parquet; MODEL=directory, TOKENIZER=json if any)
+	$(BIN)/python benches/peers/accuracy.py $(if $(MODEL),--model-path "$(MODEL)") --data "$(FLORES)" \
+	  $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)")
 
 measure: $(VENV)/.training ## Print the numbers of the README (DATA=corpora FLORES=dev.parquet)
 	$(BIN)/python scripts/measure_training.py --data "$(DATA)" --flores "$(FLORES)"
